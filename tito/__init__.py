@@ -1,0 +1,1 @@
+"""The course machinery and its command line."""
