@@ -1,0 +1,60 @@
+"""The modules of the course: the one list that tito, the tests, the README and the book are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module: its number, name, title, the files it exports to and the modules it builds on."""
+
+    number: int
+    name: str
+    title: str
+    targets: tuple[str, ...]
+    needs: tuple[int, ...]
+
+    @property
+    def nn(self) -> str:
+        """The number as everybody writes it: `01`."""
+        return f"{self.number:02d}"
+
+    @property
+    def folder(self) -> str:
+        """The folder under solutions/, modules/ and tests/, and nbgrader's assignment name: `01_tensor`."""
+        return f"{self.nn}_{self.name}"
+
+
+MODULES: tuple[Module, ...] = (
+    Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
+    Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
+    Module(3, "layers", "Layers", ("tinytorch/nn/layers.py",), (1, 2)),
+    Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
+    Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
+    Module(6, "optimizers", "Optimizers", ("tinytorch/optim.py",), (1, 2, 3)),
+    Module(7, "training", "Training", ("tinytorch/training.py",), (1, 2, 3, 4, 5, 6)),
+    Module(8, "normalization", "Normalization", ("tinytorch/nn/normalization.py",), (1, 2, 3, 7)),
+    Module(9, "convolutions", "Convolutions", ("tinytorch/nn/conv.py", "tinytorch/models/vision.py"), (1, 2, 3, 7, 8)),
+    Module(10, "tokenization", "Tokenization", ("tinytorch/text.py",), ()),
+    Module(11, "embeddings", "Embeddings", ("tinytorch/nn/embeddings.py",), (1, 2, 3, 10)),
+    Module(12, "attention", "Attention", ("tinytorch/nn/attention.py",), (1, 2, 3, 8, 11)),
+    Module(13, "transformers", "Transformers", ("tinytorch/models/gpt.py",), (1, 2, 3, 4, 7, 8, 10, 11, 12)),
+    Module(14, "profiling", "Profiling", ("tinytorch/profiler.py",), (1, 2, 3)),
+    Module(15, "quantization", "Quantization", ("tinytorch/quantization.py",), (1, 2, 3, 9)),
+    Module(16, "compression", "Compression", ("tinytorch/compression.py",), (1, 2, 3, 4, 6, 7, 9)),
+    Module(17, "acceleration", "Acceleration", ("tinytorch/cuda/kernels.py",), (1, 2, 3)),
+    Module(18, "memoization", "Memoization", ("tinytorch/kv_cache.py",), (1, 12, 13)),
+    Module(19, "benchmarking", "Benchmarking", ("tinytorch/benchmark.py",), (1, 2, 3, 14)),
+    Module(20, "compilation", "Compilation", ("tinytorch/compiler/graph.py",), (1, 2, 3)),
+    Module(21, "distributed", "Distributed", ("tinytorch/distributed.py",), (1, 2, 3, 5, 6, 7)),
+    Module(22, "deployment", "Deployment", ("tinytorch/deploy.py",), (1, 2, 3, 7)),
+    Module(23, "capstone", "Capstone", (), tuple(range(1, 23))),
+)
+
+BY_NUMBER: dict[int, Module] = {module.number: module for module in MODULES}
+
+
+def module_of(target: str) -> Module | None:
+    """The module that exports to `target` (`tinytorch/nn/layers.py`), or None for a hand-written file."""
+    return next((module for module in MODULES if target in module.targets), None)
