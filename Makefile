@@ -1,0 +1,90 @@
+# Each target makes .venv when it is missing, installs only when pyproject.toml has changed, and is quick the second time.
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+WORKSPACE ?= workspace
+
+# nbgrader calls alembic by name; two BLAS threads on two workers only get in each other's way.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export OPENBLAS_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test test-slow mutants bench book sync lint clean distclean bubblewrap
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+demo: .venv/.instructor bubblewrap  ## release, grade a sample class, train on real digits (minutes)
+	@$(BIN)/python -m tito.demo
+
+lab: .venv/.instructor $(WORKSPACE)/settings.ini  ## JupyterLab in your own workspace, opening on the first module
+	@cd $(WORKSPACE) && PYTHONPATH="$$PWD" $(CURDIR)/$(BIN)/jupyter lab \
+		$$(test "$$(id -u)" != 0 || echo --allow-root) modules/01_tensor/01_tensor.ipynb
+
+$(WORKSPACE)/settings.ini: | .venv/.instructor
+	@$(BIN)/tito new $(WORKSPACE)
+
+test: .venv/.test bubblewrap  ## every test but the slow ones, two at a time (WORKERS=2)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --nbval-lax tests solutions
+
+test-slow: .venv/.test bubblewrap  ## the tests marked slow
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow tests
+
+mutants: .venv/.test bubblewrap  ## mechanical mutants of every solution: killed, survived, equivalent
+	$(BIN)/python -m tito.grading.mutants
+
+bench: .venv/.test  ## tinytorch beside PyTorch and bare NumPy
+	$(BIN)/python -m benchmarks
+
+book: .venv/.book  ## the book into _book/, by Quarto, or by pandoc where there is none
+	@$(BIN)/python -m tito.book
+
+sync: .venv/.instructor  ## after editing solutions/: library, student notebooks, README and book follow
+	$(BIN)/tito export --all
+	$(BIN)/tito release --all
+	$(BIN)/python -m tito.documents
+
+lint: .venv/.test  ## ruff over everything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:  ## remove what demo, book and the tools left; the environment and your work stay
+	rm -rf _demo _book .quarto .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## clean, and remove the environment
+	rm -rf .venv *.egg-info
+
+# --- the environment: one virtual environment, one stamp for each extra ---
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo 'Python 3.11 or newer is needed, as $(PYTHON). Install it, or say which: make PYTHON=/path/to/python3.12'; exit 1; }
+	@echo 'Making .venv'
+	@$(PYTHON) -m venv .venv >/dev/null || { \
+		rm -rf .venv; \
+		if $(CAN_APT); then $(APT) python3-venv && $(PYTHON) -m venv .venv; \
+		else echo 'Python lacks its venv module. On Debian or Ubuntu type: sudo apt-get install python3-venv'; exit 1; fi; }
+
+.venv/.student .venv/.instructor .venv/.test .venv/.book: .venv/.%: pyproject.toml | .venv/bin/pip
+	@echo "Installing tinytorch[$*] into .venv"
+	@$(BIN)/python -m pip install --progress-bar on -e '.[$*]'
+	@if [ $* = test ]; then touch .venv/.student .venv/.instructor; fi
+	@touch $@
+
+# --- bubblewrap keeps students' code away from everything else while it is graded ---
+
+CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+APT := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+
+bubblewrap:
+	@command -v bwrap >/dev/null || if $(CAN_APT); then \
+		echo 'Installing bubblewrap, the sandbox in which submissions run'; \
+		{ $(APT) bubblewrap >/dev/null && bwrap --version; } || echo 'It did not install: go on by hand with: apt-get install bubblewrap'; \
+	elif [ "$$(uname)" = Linux ]; then \
+		echo 'bubblewrap, the sandbox for submissions, is missing. On Debian or Ubuntu type: sudo apt-get install bubblewrap'; \
+	else \
+		echo 'Submissions run unprotected here: their sandbox, bubblewrap, needs Linux.'; \
+	fi
