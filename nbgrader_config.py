@@ -1,0 +1,18 @@
+"""nbgrader's settings for this course: solutions -> modules, submitted -> autograded -> feedback."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+c = get_config()  # noqa: F821  (nbgrader provides it)
+
+c.CourseDirectory.course_id = "tinytorch"
+c.CourseDirectory.root = str(ROOT)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "modules"
+
+# Where released assignments are fetched from and submissions handed in, when students and graders share a machine.
+c.Exchange.root = os.environ.get("NBGRADER_EXCHANGE", str(ROOT / "_exchange"))
+
+# What stands in a blank; `tito test` knows by it that a task has not been started.
+c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
