@@ -11,9 +11,9 @@ import re
 import tokenize
 from pathlib import Path
 
-from .registry import MODULES, Module
+from .course import HOME, Course
+from .registry import MODULES
 
-ROOT = Path(__file__).resolve().parents[1]
 BEFORE = ("index.qmd", "book/student.qmd", "book/instructor.qmd", "book/contributor.qmd")
 SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
@@ -30,32 +30,26 @@ def code_lines(source: str) -> int:
     return len(lines)
 
 
-def notebooks(root: Path, module: Module) -> list[Path]:
-    """The module's source notebooks, the graded one first."""
-    folder = root / "solutions" / module.folder
-    return sorted(folder.glob("*.ipynb"), key=lambda path: (path.stem != module.folder, path.name))
-
-
-def chapters(root: Path = ROOT) -> list[str]:
+def chapters(root: Path = HOME) -> list[str]:
     """The book in reading order, as paths from the root: the written chapters, then every module that exists."""
     written = [path for path in BEFORE if (root / path).exists()]
-    modules = [path for module in MODULES for path in notebooks(root, module)]
-    return written + [path.relative_to(root).as_posix() for path in modules]
+    course = Course.read(root)
+    return written + [course.show(path) for module in MODULES for path in course.notebooks(module)]
 
 
 def module_table(root: Path) -> str:
     """README's map: one row for each module that exists, one line for those to come."""
     rows = ["| | module | becomes | lines of code |", "|---|---|---|---:|"]
-    coming, total = [], 0
+    course, coming, total = Course.read(root), [], 0
     for module in MODULES:
-        if not notebooks(root, module):
+        if not course.notebooks(module):
             coming.append(f"{module.nn} {module.title}")
             continue
-        files = [root / target for target in module.targets if (root / target).exists()]
+        files = [file for file in course.targets(module) if file.exists()]
         lines = sum(code_lines(file.read_text(encoding="utf-8")) for file in files)
         total += lines
         link = f"[{module.title}](modules/{module.folder}/{module.folder}.ipynb)"
-        targets = ", ".join(f"[{file.name}]({file.relative_to(root).as_posix()})" for file in files)
+        targets = ", ".join(f"[{file.name}]({course.show(file)})" for file in files)
         rows.append(f"| {module.nn} | {link} | {targets} | {lines:,} |")
     rows.append(f"| | | together | {total:,} |")
     if coming:
@@ -70,7 +64,7 @@ def chapter_list(root: Path) -> str:
 PARTS = (("README.md", "modules", module_table), ("_quarto.yml", "chapters", chapter_list))
 
 
-def fresh(root: Path = ROOT) -> dict[str, str]:
+def fresh(root: Path = HOME) -> dict[str, str]:
     """Each document's path and the text that it should have now."""
     texts = {}
     for path, name, make in PARTS:
@@ -85,8 +79,8 @@ def fresh(root: Path = ROOT) -> dict[str, str]:
 
 def main() -> None:
     for path, text in fresh().items():
-        if (ROOT / path).read_text(encoding="utf-8") != text:
-            (ROOT / path).write_text(text, encoding="utf-8")
+        if (HOME / path).read_text(encoding="utf-8") != text:
+            (HOME / path).write_text(text, encoding="utf-8")
             print(f"{path}: brought up to date")
 
 

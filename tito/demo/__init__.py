@@ -1,0 +1,1 @@
+"""`make demo`: the whole course in a scratch folder, on real input, in minutes."""
