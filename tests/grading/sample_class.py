@@ -9,12 +9,15 @@ from __future__ import annotations
 import copy
 import json
 import sys
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tito.grading import misconceptions
+from tito.grading.notebook import Source, read_source
+
 MISCONCEPTIONS = Path(__file__).with_name("misconceptions")
+MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
 
 @dataclass(frozen=True)
@@ -75,65 +78,44 @@ def is_solution(cell: dict) -> bool:
     return cell["metadata"].get("nbgrader", {}).get("solution", False)
 
 
-def source(cell: dict) -> str:
-    return "".join(cell["source"])
+def without_marks(source: str) -> str:
+    return "\n".join(line for line in source.split("\n") if line.strip() not in MARKS)
 
 
-def reference(solutions: dict) -> dict[str, str]:
-    """What the reference writes in each solution cell, by grade_id."""
-    marks = ("### BEGIN SOLUTION", "### END SOLUTION")
-    return {
-        grade_id(cell): "\n".join(line for line in source(cell).split("\n") if line.strip() not in marks)
-        for cell in solutions["cells"]
-        if is_solution(cell)
-    }
+def answers(student: Student, source: Source) -> dict[str, str]:
+    """What the student types into each solution cell, by cell id."""
+    if student.blank:
+        return {}
+    typed = {cell.id: cell.source for task in source.tasks.values() for cell in task.solutions}
+    if student.mistake and student.mistake[0] in source.tasks:
+        known = misconceptions.read(MISCONCEPTIONS / f"{source.name}.toml", source)
+        names = {(entry.task, entry.name): entry for entry in known}
+        if student.mistake not in names:
+            raise LookupError(f"{source.name}.toml has no {student.mistake}; it has {sorted(names)}")
+        typed |= names[student.mistake].patched
+    return {cell: without_marks(text) for cell, text in typed.items()}
 
 
-def misconception(task: str, name: str) -> dict[str, str]:
-    """The named mistake of a task, as `misconceptions/NN_name.toml` has it."""
-    file = next(MISCONCEPTIONS.glob(f"{task[:2]}_*.toml"))
-    known = [
-        entry for entry in tomllib.loads(file.read_text(encoding="utf-8"))["misconception"] if entry["task"] == task
-    ]
-    for entry in known:
-        if entry["name"] == name:
-            return entry
-    raise LookupError(f"{file.name} has no {name!r} for task {task}; it has {[entry['name'] for entry in known]}")
-
-
-def filled(released: dict, answers: dict[str, str]) -> dict:
-    """The released notebook with `answers` typed into its solution cells."""
+def submission(student: Student, released: dict, source: Source) -> str:
+    """The text of the file that the student hands in: the release, filled in, and damaged where the story says so."""
     notebook = copy.deepcopy(released)
+    typed = answers(student, source)
     for cell in notebook["cells"]:
-        if grade_id(cell) in answers:
-            cell["source"] = answers[grade_id(cell)].splitlines(keepends=True)
-    return notebook
-
-
-def submission(student: Student, module: str, released: dict, solutions: dict) -> str:
-    """The text of the file that a student hands in for `module`, a two-digit number."""
-    answers = {} if student.blank else reference(solutions)
-    if student.mistake and student.mistake[0].startswith(module):
-        entry = misconception(*student.mistake)
-        cell = next(
-            name
-            for name, text in answers.items()
-            if name.startswith(f"{entry['task'].replace('.', '-')}-solution") and entry["replace"] in text
-        )
-        answers[cell] = answers[cell].replace(entry["replace"], entry["with"], 1)
-    damage = dict(student.breaks).get(module, as_text)
-    return damage(filled(released, answers))
+        if cell["id"] in typed:
+            cell["source"] = typed[cell["id"]].splitlines(keepends=True)
+    damage = dict(student.breaks).get(source.name[:2], as_text)
+    return damage(notebook)
 
 
 def hand_in(course: Path, modules: list[str]) -> int:
     """Write every student's submission of the released `modules` (`01_tensor`) into `course`/submitted; how many."""
     for module in modules:
         released = json.loads((course / "modules" / module / f"{module}.ipynb").read_text(encoding="utf-8"))
-        solutions = json.loads((course / "solutions" / module / f"{module}.ipynb").read_text(encoding="utf-8"))
+        source = read_source(course / "solutions" / module / f"{module}.ipynb")
         for student in CLASS:
             folder = course / "submitted" / student.id / module
             folder.mkdir(parents=True, exist_ok=True)
-            text = submission(student, module[:2], released, solutions)
+            text = submission(student, released, source)
             (folder / f"{module}.ipynb").write_text(text, encoding="utf-8")
     return len(modules) * len(CLASS)
 
