@@ -1,0 +1,745 @@
+"""Notebooks as the grader sees them: a source notebook as tasks, and a submission repaired until it can be run.
+
+A source notebook is read once (`read_source`). A submission may be anything at all: cells split, retyped, copied,
+deleted, reordered, stripped of their metadata, not even JSON. `repair` matches what it finds with the source and returns
+the cells to run in order, together with remarks that a person can read. Nothing here runs a line of anybody's code.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import re
+import symtable
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+LARGEST_FILE = 32 * 2**20
+LARGEST_CELL = 200_000
+MOST_CELLS = 5_000
+
+# ---------------------------------------------------------------------------------------------------------------- code
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a cell does with the notebook's names: `defines` is `binds` without the imports; `parsed`: it is Python."""
+
+    parsed: bool
+    binds: frozenset[str] = frozenset()
+    defines: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
+
+
+def to_python(source: str) -> str:
+    """IPython's extras (`%time`, `!ls`, `f?`) as plain Python; ordinary cells come back as they are."""
+    if not re.search(r"(?m)^\s*[%!]|\?\s*$|^\s*\?|=\s*[%!]", source):
+        return source
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager().transform_cell(source)
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(source: str) -> ast.Module | None:
+    """The syntax tree, or None when there is none (or when the text is out of all proportion)."""
+    if len(source) > LARGEST_CELL:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for text in (lambda: source, lambda: to_python(source)):
+            try:
+                return ast.parse(text())
+            except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+                continue
+            except Exception:  # IPython's transformers may fail in their own ways on text that is not code
+                continue
+    return None
+
+
+@functools.lru_cache(maxsize=4096)
+def names(source: str) -> Names:
+    """The names that a cell binds and uses at the notebook's level, functions' bodies included."""
+    if parse(source) is None:
+        return Names(parsed=False)
+    binds, defines, uses = set(), set(), set()
+
+    def visit(table: symtable.SymbolTable, top: bool) -> None:
+        for symbol in table.get_symbols():
+            if top or symbol.is_global():
+                if symbol.is_referenced():
+                    uses.add(symbol.get_name())
+                if symbol.is_assigned() or symbol.is_imported():
+                    binds.add(symbol.get_name())
+                if symbol.is_assigned() and not symbol.is_imported():
+                    defines.add(symbol.get_name())
+        for child in table.get_children():
+            visit(child, False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for text in (lambda: source, lambda: to_python(source)):
+            try:
+                visit(symtable.symtable(text(), "cell", "exec"), True)
+                return Names(True, frozenset(binds), frozenset(defines), frozenset(uses))
+            except Exception:
+                continue
+    return Names(parsed=False)
+
+
+@functools.lru_cache(maxsize=4096)
+def meaning(source: str) -> str:
+    """Two cells with the same meaning do the same: comments and blank lines do not count."""
+    tree = parse(source)
+    if tree is not None:
+        try:
+            return hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest()
+        except RecursionError:
+            pass
+    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
+
+
+def without(source: str, unwanted: frozenset[str] | set[str]) -> str:
+    """The cell with the definitions of `unwanted` names blanked out, line numbers kept."""
+    tree = parse(source)
+    if tree is None or not unwanted & names(source).binds:
+        return source
+    lines = source.split("\n")
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bound, first = {node.name}, min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        elif isinstance(node, ast.Assign) and all(isinstance(t, ast.Name) for t in node.targets):
+            bound, first = {t.id for t in node.targets}, node.lineno
+        else:
+            continue
+        if bound <= unwanted:
+            lines[first - 1 : node.end_lineno] = [""] * (node.end_lineno - first + 1)
+    blanked = "\n".join(lines)
+    return blanked if parse(blanked) is not None else source
+
+
+def blank(source: str) -> str:
+    """A solution cell as students get it: each solution region replaced by nbgrader's stub."""
+    lines, inside = [], False
+    for line in source.split("\n"):
+        if "BEGIN SOLUTION" in line:
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [indent + text for text in STUB]
+            inside = True
+        elif "END SOLUTION" in line:
+            inside = False
+        elif not inside:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def split_hidden(source: str) -> tuple[str, str]:
+    """A test cell as (what students see, the hidden region)."""
+    visible, hidden, inside = [], [], False
+    for line in source.split("\n"):
+        if "BEGIN HIDDEN TESTS" in line:
+            inside = True
+        elif "END HIDDEN TESTS" in line:
+            inside = False
+        else:
+            (hidden if inside else visible).append(line)
+    return "\n".join(visible), "\n".join(hidden)
+
+
+# -------------------------------------------------------------------------------------------------------------- source
+
+
+@dataclass(frozen=True)
+class SourceCell:
+    """One cell of the source. `role` is text, given, solution or test; `stub` is what students get in its place."""
+
+    index: int
+    id: str
+    kind: str
+    source: str
+    role: str
+    task: str | None = None
+    grade_id: str | None = None
+    stub: str = ""
+    metadata: dict = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def names(self) -> Names:
+        return names(self.source)
+
+    @property
+    def exported(self) -> bool:
+        return bool(re.match(r"\s*#\s*\|\s*(export|exports|exporti)\b", self.source))
+
+
+@dataclass(frozen=True)
+class ProbeText:
+    """A probe of a hidden test: its name and the one line that feedback may say about it."""
+
+    name: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One graded task. `names` are those that its solution cells bind, in functions and classes or at the top."""
+
+    id: str
+    title: str
+    points: float
+    solutions: tuple[SourceCell, ...]
+    test: SourceCell
+    checks: str
+    hidden: str
+    probes: tuple[ProbeText, ...]
+    names: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        """The id as nbgrader may write it: `01-3` for task 01.3."""
+        return self.id.replace(".", "-")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source notebook: its cells, its tasks in order, and a key that changes when anything that counts changes."""
+
+    name: str
+    cells: tuple[SourceCell, ...]
+    tasks: dict[str, Task]
+    metadata: dict
+    key: str
+
+    @property
+    def points(self) -> float:
+        return sum(task.points for task in self.tasks.values())
+
+
+class SourceError(ValueError):
+    """The source notebook breaks a rule of the course; the message says which and where."""
+
+
+def read_source(path: str | Path) -> Source:
+    """Read a source notebook with its solutions and hidden tests."""
+    path = Path(path)
+    return source_of(json.loads(path.read_text(encoding="utf-8")), path.stem)
+
+
+def source_of(notebook: dict, name: str) -> Source:
+    """A source notebook (nbformat 4 as a dict) as tasks."""
+    cells, titles = [], {}
+    for index, raw in enumerate(notebook["cells"]):
+        text, meta = _text(raw.get("source")), raw.get("metadata", {})
+        grading = meta.get("nbgrader") or {}
+        grade_id = grading.get("grade_id")
+        role, task = "text" if raw["cell_type"] != "code" else "given", None
+        if raw["cell_type"] == "code" and grading.get("solution"):
+            role, task = "solution", _task_id(re.sub(r"-solution(-\d+)?$", "", grade_id))
+        elif raw["cell_type"] == "code" and grading.get("grade"):
+            role, task = "test", _task_id(grade_id)
+        for found in re.finditer(r"(?m)^#+ .*?\b(\d\d\.\d+)\b[\s:.]*(.*)$", text) if role == "text" else ():
+            titles.setdefault(found[1], found[2].strip())
+        stub = blank(text) if role == "solution" else split_hidden(text)[0] if role == "test" else text
+        cell_id = raw.get("id") or grade_id or f"cell-{index}"
+        cells.append(SourceCell(index, cell_id, raw["cell_type"], text, role, task, grade_id, stub, meta))
+    tasks = {cell.task: _task(cell, cells, titles) for cell in cells if cell.role == "test"}
+    if lost := {cell.task for cell in cells if cell.role == "solution"} - set(tasks):
+        raise SourceError(f"{name}: no test cell for task {', '.join(sorted(lost))}")
+    key = hashlib.sha256(
+        json.dumps([[c.id, c.role, c.source, c.metadata.get("nbgrader")] for c in cells], sort_keys=True).encode()
+    ).hexdigest()
+    return Source(name, tuple(cells), tasks, notebook.get("metadata", {}), key)
+
+
+def _task(test: SourceCell, cells: list[SourceCell], titles: dict[str, str]) -> Task:
+    solutions = tuple(cell for cell in cells if cell.role == "solution" and cell.task == test.task)
+    if not solutions:
+        raise SourceError(f"task {test.task}: no solution cell")
+    checks, hidden = split_hidden(test.source)
+    tree = parse(hidden)
+    if tree is None:
+        raise SourceError(f"task {test.task}: the hidden tests are not valid Python")
+    probes = tuple(
+        ProbeText(node.name, (ast.get_docstring(node) or node.name.removeprefix("probe_").replace("_", " ")).strip())
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("probe_")
+    )
+    if not probes:
+        raise SourceError(f"task {test.task}: no probe in the hidden tests (a function probe_*(rng))")
+    bound = frozenset().union(*(cell.names.defines for cell in solutions))
+    points = float(test.metadata["nbgrader"]["points"])
+    return Task(test.task, titles.get(test.task, ""), points, solutions, test, checks, hidden, probes, bound)
+
+
+def _task_id(grade_id: str) -> str:
+    return grade_id.replace("-", ".", 1)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(part for part in value if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+# ---------------------------------------------------------------------------------------------------------- submission
+
+
+@dataclass(frozen=True)
+class StudentCell:
+    """One cell of a repaired submission.
+
+    `origin` is the source cell it stands for (None for an extra cell), `tasks` those whose solution it holds,
+    `restored` says that it comes from the source, `changed` that a given cell is not as it was given.
+    """
+
+    id: str
+    kind: str
+    source: str
+    role: str
+    origin: SourceCell | None = None
+    tasks: frozenset[str] = frozenset()
+    restored: bool = False
+    changed: bool = False
+    grade_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A repaired submission: cells in the order in which they run, remarks for people, tasks that were attempted."""
+
+    cells: tuple[StudentCell, ...]
+    remarks: tuple[str, ...]
+    attempted: frozenset[str]
+
+    def owned(self, task: str) -> list[StudentCell]:
+        return [cell for cell in self.cells if task in cell.tasks]
+
+
+def load(data: bytes | str | dict | None) -> tuple[list[dict], list[str]]:
+    """Whatever was handed in, as a list of raw cells, with remarks about what was wrong with the file."""
+    remarks: list[str] = []
+    if data is None:
+        return [], ["No notebook was handed in."]
+    if isinstance(data, dict):
+        return _cells_of(data, remarks), remarks
+    if isinstance(data, (bytes, bytearray)):
+        if len(data) > LARGEST_FILE:
+            return [], [f"The file is too large to be read ({len(data) / 2**20:.0f} MB; at most 32 MB)."]
+        data = _decode(bytes(data), remarks)
+    if not data.strip():
+        return [], ["The file is empty."]
+    notebook = _json(data)
+    if notebook is None and "<<<<<<<" in data:
+        notebook = _json(re.sub(r"(?ms)^<<<<<<<.*?$\n(.*?)^=======$\n.*?^>>>>>>>.*?$\n?", r"\1", data))
+        if notebook is not None:
+            remarks.append("The file held unsolved merge conflicts of git: the first version of each was taken.")
+    if isinstance(notebook, dict):
+        return _cells_of(notebook, remarks), remarks
+    cells = _salvage(data)
+    if cells:
+        remarks.append(f"The file is not valid JSON: {len(cells)} cells were recovered from it.")
+    elif notebook is None and not data.lstrip().startswith(("{", "[", "<")) and parse(data) is not None:
+        remarks.append("The file is Python text, not a notebook: it was read as one cell.")
+        cells = [{"cell_type": "code", "source": data}]
+    else:
+        remarks.append("The file is not a notebook, and no cell could be recovered from it.")
+    return cells, remarks
+
+
+def _decode(data: bytes, remarks: list[str]) -> str:
+    for encoding in ("utf-8-sig", "utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        finally:
+            if data[:2] in (b"\xff\xfe", b"\xfe\xff") and encoding == "utf-16":
+                remarks.append("The file was encoded as UTF-16.")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    remarks.append("The file is not valid UTF-8: unreadable characters were replaced.")
+    return data.decode("utf-8", "replace")
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _cells_of(notebook: dict, remarks: list[str]) -> list[dict]:
+    cells = notebook.get("cells")
+    if not isinstance(cells, list) and isinstance(notebook.get("worksheets"), list):  # nbformat 3
+        cells = []
+        for sheet in notebook["worksheets"]:
+            for cell in sheet.get("cells", []) if isinstance(sheet, dict) else []:
+                if isinstance(cell, dict):
+                    cells.append({**cell, "source": cell.get("input", cell.get("source"))})
+        remarks.append("The notebook is in an old format: it was converted.")
+    if not isinstance(cells, list):
+        remarks.append("The file is not a notebook: it has no cells.")
+        return []
+    if len(cells) > MOST_CELLS:
+        remarks.append(f"The notebook has {len(cells)} cells: only the first {MOST_CELLS} were read.")
+    good = [cell for cell in cells[:MOST_CELLS] if isinstance(cell, dict)]
+    if len(good) < len(cells[:MOST_CELLS]):
+        remarks.append("Some cells were damaged and left out.")
+    return good
+
+
+def _salvage(text: str) -> list[dict]:
+    """The cells that can still be read in a broken or truncated file."""
+    decoder, cells, position = json.JSONDecoder(strict=False), [], text.find('"cells"')
+    position = text.find("[", position) + 1 if position >= 0 else 0
+    while len(cells) < MOST_CELLS and (position := text.find("{", position)) >= 0:
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            position = text.find('"cell_type"', position + 1)  # the broken cell is passed over
+            if position < 0 or (position := text.rfind("{", 0, position)) < 0:
+                break
+            try:
+                value, end = decoder.raw_decode(text, position)
+            except (ValueError, RecursionError):
+                position = text.find('"cell_type"', position) + 1
+                continue
+        if isinstance(value, dict) and "cell_type" in value:
+            cells.append(value)
+        position = end
+    return cells
+
+
+@dataclass
+class _Cell:
+    """A student's cell while it is being matched."""
+
+    id: str
+    kind: str
+    source: str
+    grade_id: str | None
+    role: str = "extra"
+    origin: SourceCell | None = None
+    tasks: frozenset[str] = frozenset()
+    changed: bool = False
+    gone: bool = False
+
+
+def repair(source: Source, data: bytes | str | dict | None) -> Submission:
+    """Match a submission with its source; see the module's docstring."""
+    raw, remarks = load(data)
+    cells = [_raw_cell(cell) for cell in raw]
+    _join_halves(cells, remarks)
+    _match(source, cells, remarks)
+    _drop_copies_of_blanks(source, cells, remarks)
+    order = _in_order(source, [cell for cell in cells if not cell.gone], remarks)
+    found = sum(1 for cell in cells if cell.origin is not None)
+    if raw and not found and not any(cell.tasks for cell in cells):
+        others = sorted({cell.grade_id.split("-")[0] for cell in cells if cell.grade_id and "-" in cell.grade_id})
+        whose = f" (its cells belong to module {', '.join(others)[:40]})" if others else ""
+        remarks.append(f"Nothing of {source.name} was found in the notebook{whose}: was the right file handed in?")
+    attempted = frozenset(id for id, task in source.tasks.items() if _attempted(task, cells))
+    return Submission(tuple(order), tuple(dict.fromkeys(remarks)), attempted)
+
+
+def _raw_cell(raw: dict) -> _Cell:
+    meta = raw.get("metadata") if isinstance(raw.get("metadata"), dict) else {}
+    grading = meta.get("nbgrader") if isinstance(meta.get("nbgrader"), dict) else {}
+    kind = raw.get("cell_type") if raw.get("cell_type") in ("code", "markdown", "raw") else "raw"
+    text = _text(raw.get("source")).replace("\r\n", "\n").replace("\r", "\n")
+    text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written or run
+    grade_id = grading.get("grade_id") if isinstance(grading.get("grade_id"), str) else None
+    return _Cell(raw.get("id") if isinstance(raw.get("id"), str) else "", kind, text, grade_id)
+
+
+def _join_halves(cells: list[_Cell], remarks: list[str]) -> None:
+    """A cell split in the middle of a function: the second half starts indented and means nothing alone."""
+    for index in range(len(cells) - 1, 0, -1):
+        half, before = cells[index], cells[index - 1]
+        if half.kind == before.kind == "code" and re.match(r"\s*\n*[ \t]+\S", half.source) and not half.gone:
+            joined = before.source.rstrip("\n") + "\n" + half.source
+            if parse(half.source) is None and parse(joined) is not None:
+                before.source, half.gone = joined, True
+                before.grade_id = before.grade_id or half.grade_id
+                remarks.append("A cell had been split in the middle of a function: its halves were joined.")
+    cells[:] = [cell for cell in cells if not cell.gone]
+
+
+def _match(source: Source, cells: list[_Cell], remarks: list[str]) -> None:
+    """Say of each cell what it stands for."""
+    edited: list[str] = []
+    by_grade_id = {cell.grade_id: cell for cell in source.cells if cell.grade_id}
+    by_id = {cell.id: cell for cell in source.cells}
+    by_meaning = {meaning(cell.stub): cell for cell in reversed(source.cells) if cell.kind == "code"}
+    owners: dict[str, set[str]] = {}
+    for task in source.tasks.values():
+        for name in task.names:
+            owners.setdefault(name, set()).add(task.id)
+    owner = {name: next(iter(tasks)) for name, tasks in owners.items() if len(tasks) == 1}
+    for cell in cells:
+        claimed = by_grade_id.get(cell.grade_id) or by_id.get(cell.id)
+        if cell.kind != "code" and claimed is not None and claimed.role in ("solution", "test"):
+            remarks.append(f"The cell {claimed.grade_id} had become a {cell.kind} cell: it was read as code.")
+            cell.kind = "code"
+        if cell.kind != "code":
+            cell.role = "text"
+            cell.origin = claimed if claimed is not None and claimed.role == "text" else None
+            continue
+        same = by_meaning.get(meaning(cell.source)) if cell.source.strip() else None
+        bound = names(cell.source).defines
+        given = claimed if claimed is not None and claimed.role == "given" else same
+        rebinds = given.names.defines if given is not None and given.role == "given" else frozenset()
+        by_name = {owner[name] for name in bound - rebinds if name in owner}
+        test = next((c for c in (claimed, same) if c is not None and c.role == "test"), None)
+        if test is not None:
+            if meaning(cell.source) not in (meaning(test.stub), meaning(test.source)):
+                edited.append(test.grade_id)
+                if by_name:  # somebody wrote the solution into the test cell: it still counts
+                    cell.role, cell.tasks = "solution", frozenset(by_name)
+                    cell.origin = source.tasks[min(by_name)].solutions[0]
+                    continue
+            cell.role, cell.origin = "test", test
+            continue
+        if claimed is None or claimed.role == "text":
+            claimed = same
+        if claimed is not None and claimed.role == "solution":
+            own = source.tasks[claimed.task]
+            if by_name and own.id not in by_name and own.names:
+                claimed = None  # the content speaks louder than the label
+            else:
+                by_name.add(own.id)
+        if by_name:
+            cell.role, cell.tasks = "solution", frozenset(by_name)
+            if claimed is None or claimed.role != "solution":
+                best = [s for t in sorted(by_name) for s in source.tasks[t].solutions if s.names.defines & bound]
+                claimed = best[0] if best else source.tasks[min(by_name)].solutions[0]
+            cell.origin = claimed
+        elif claimed is not None and claimed.role == "given":
+            cell.role, cell.origin = "given", claimed
+            cell.changed = meaning(cell.source) != meaning(claimed.source)
+    if edited:
+        remarks.append(f"Edited test cells were replaced by the originals: {', '.join(dict.fromkeys(edited))}.")
+
+
+def _drop_copies_of_blanks(source: Source, cells: list[_Cell], remarks: list[str]) -> None:
+    """A blank left standing after the solution would undo it."""
+    copies: list[str] = []
+    for task in source.tasks.values():
+        stubs = {meaning(cell.stub) for cell in task.solutions}
+        owned = [cell for cell in cells if task.id in cell.tasks]
+        for position, cell in enumerate(owned):
+            if meaning(cell.source) in stubs:
+                bound = names(cell.source).binds
+                if any(
+                    meaning(c.source) not in stubs and bound & names(c.source).binds & task.names
+                    for c in owned[:position]
+                ):
+                    cell.gone = True
+                    copies.append(task.id)
+    if copies:
+        remarks.append(f"Blanks that stood after the solution were left out: {', '.join(dict.fromkeys(copies))}.")
+
+
+def _attempted(task: Task, cells: list[_Cell]) -> bool:
+    stubs = {meaning(cell.stub) for cell in task.solutions}
+    owned = [cell for cell in cells if task.id in cell.tasks and not cell.gone]
+    if any(meaning(cell.source) not in stubs and cell.source.strip() for cell in owned):
+        return True
+    return not task.names and any(c.kind == "code" and c.role == "extra" and c.source.strip() for c in cells)
+
+
+def _in_order(source: Source, cells: list[_Cell], remarks: list[str]) -> list[StudentCell]:
+    """The cells as they will run: tests after their solutions, missing ones put back, ids unique."""
+    order: list[StudentCell] = []
+    used, tests, labelled, copies = {cell.id for cell in source.cells}, set(), set(), []
+    for number, cell in enumerate(cells):
+        if cell.role == "test":
+            if cell.origin.task in tests:
+                copies.append(cell.origin.grade_id)
+                continue
+            tests.add(cell.origin.task)
+            order.append(_restored(cell.origin, restored=False))
+            continue
+        origin, grade_id, id = cell.origin, None, cell.id
+        if cell.role == "solution" and origin.grade_id not in labelled:
+            grade_id, id = origin.grade_id, origin.id
+            labelled.add(grade_id)
+        elif cell.role in ("given", "text") and origin is not None and origin.id not in labelled:
+            labelled.add(origin.id)
+            id = origin.id
+        elif id in used or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", id):
+            id = f"extra-{number}"
+            while id in used:
+                id += "-x"
+        used.add(id)
+        order.append(
+            StudentCell(id, cell.kind, cell.source, cell.role, origin, cell.tasks, False, cell.changed, grade_id)
+        )
+    if copies:
+        remarks.append(f"Copies of test cells were left out: {', '.join(dict.fromkeys(copies))}.")
+    _put_back(source, order, remarks)
+    _tests_last(source, order, remarks)
+    return order
+
+
+def _restored(cell: SourceCell, restored: bool = True) -> StudentCell:
+    tasks = frozenset({cell.task}) if cell.role == "solution" else frozenset()
+    return StudentCell(cell.id, cell.kind, cell.stub, cell.role, cell, tasks, restored, False, cell.grade_id)
+
+
+def _put_back(source: Source, order: list[StudentCell], remarks: list[str]) -> None:
+    """Cells of the source that are gone and are needed: given code that binds names, blanks, tests."""
+    lost: dict[str, list[str]] = {}
+    nothing = not any(cell.kind == "code" for cell in order)
+    bound = frozenset().union(*(names(cell.source).binds for cell in order if cell.kind == "code"))
+    present = {cell.origin.index for cell in order if cell.origin is not None}
+    answered = {task for cell in order for task in cell.tasks}
+    position = -1
+    for cell in source.cells:
+        if cell.index in present:
+            position = max(i for i, c in enumerate(order) if c.origin is cell)
+            continue
+        if cell.kind != "code":
+            continue
+        if cell.role == "given" and not cell.names.binds - bound and not (cell.exported and not cell.names.binds):
+            continue
+        if cell.role == "solution" and cell.task in answered:
+            continue
+        what = {"given": "given cell", "solution": "blank", "test": "test cell"}[cell.role]
+        lost.setdefault(what, []).append(cell.grade_id or ", ".join(sorted(cell.names.binds)[:3]) or "imports")
+        order.insert(position + 1, _restored(cell))
+        position += 1
+    for what, which in lost.items() if not nothing else ():
+        several = "s" if len(which) > 1 else ""
+        remarks.append(f"Deleted {what}{several} put back: {', '.join(which)}.")
+
+
+def _tests_last(source: Source, order: list[StudentCell], remarks: list[str]) -> None:
+    """No test before the solution that it tests."""
+    moved = []
+    for task in source.tasks.values():
+        test = next(i for i, cell in enumerate(order) if cell.role == "test" and cell.origin.task == task.id)
+        last = max((i for i, cell in enumerate(order) if task.id in cell.tasks), default=-1)
+        if last > test:
+            order.insert(last, order.pop(test))
+            moved.append(task.key)
+    if moved:
+        remarks.append(f"Tests that stood before their solution were moved behind it: {', '.join(moved)}.")
+
+
+# ------------------------------------------------------------------------------------------------------------ assembly
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A cell to run: its id in the run and its text."""
+
+    id: str
+    source: str
+
+
+def whole(submission: Submission) -> list[Piece]:
+    """The submission as it stands, test cells with their visible part only."""
+    return [Piece(cell.id, cell.source) for cell in submission.cells if cell.kind == "code"]
+
+
+def reference(source: Source, patched: dict[str, str] | None = None) -> list[Piece]:
+    """The reference notebook, hidden tests left out; `patched` replaces the text of solution cells by id."""
+    patched = patched or {}
+    text = {cell.id: cell.stub if cell.role == "test" else patched.get(cell.id, cell.source) for cell in source.cells}
+    return [Piece(cell.id, text[cell.id]) for cell in source.cells if cell.kind == "code"]
+
+
+def alone(
+    source: Source,
+    task: Task,
+    submission: Submission | None = None,
+    patched: dict[str, str] | None = None,
+    leave_out: frozenset[str] = frozenset(),
+) -> list[Piece]:
+    """Only what the task's probes need, with the reference's solutions in all other tasks.
+
+    The task's own solution is the submission's, with the student's extra cells and changed given cells around it, except
+    those in `leave_out`; without a submission it is the reference's, `patched` by cell id.
+    """
+    others = frozenset().union(*(t.names for t in source.tasks.values() if t.id != task.id)) - task.names
+    mine: dict[int, list[Piece]] = {}
+    changed: dict[int, list[Piece]] = {}
+    extra: dict[int, list[Piece]] = {}
+    anchor = -1
+    for cell in submission.cells if submission else ():
+        if cell.origin is not None and task.id not in cell.tasks:
+            anchor = cell.origin.index
+        if cell.kind != "code" or cell.restored or (cell.id in leave_out and task.id not in cell.tasks):
+            continue
+        if task.id in cell.tasks:
+            mine.setdefault(task.solutions[0].index, []).append(Piece(cell.id, without(cell.source, others)))
+        elif cell.role == "extra":
+            extra.setdefault(anchor, []).append(Piece(cell.id, without(cell.source, others)))
+        elif cell.role == "given" and cell.changed:
+            changed.setdefault(cell.origin.index, []).append(Piece(cell.id, cell.source))
+    kept = [piece for group in (mine, changed, extra) for pieces in group.values() for piece in pieces]
+    wanted = set(names(task.hidden).uses)
+    for piece in kept:
+        wanted |= names(piece.source).uses
+    pieces = list(extra.get(-1, []))
+    needed = _needed(source, wanted)
+    for cell in source.cells:
+        pieces += changed.get(cell.index, [])
+        if cell.task == task.id and cell.role == "solution":
+            own = (
+                mine.get(cell.index, []) if submission else [Piece(cell.id, (patched or {}).get(cell.id, cell.source))]
+            )
+            pieces += own
+        elif cell.index in needed:
+            id = cell.id if not any(piece.id == cell.id for piece in pieces) else f"{cell.id}-given"
+            pieces.append(Piece(id, cell.source))
+        pieces += extra.get(cell.index, [])
+    return pieces
+
+
+def _needed(source: Source, wanted: set[str]) -> set[int]:
+    """Cells of the reference that have to run: all exported ones, and those that bind a name somebody needs."""
+    candidates = [cell for cell in source.cells if cell.kind == "code" and cell.role in ("given", "solution")]
+    needed = {cell.index for cell in candidates if cell.exported or cell.role == "solution"}
+    for cell in candidates:
+        if cell.index in needed:
+            wanted |= cell.names.uses
+    growing = True
+    while growing:
+        growing = False
+        for cell in candidates:
+            if cell.index not in needed and cell.names.binds & wanted:
+                needed.add(cell.index)
+                wanted |= cell.names.uses
+                growing = True
+    return needed
+
+
+__all__ = [
+    "Names",
+    "Piece",
+    "ProbeText",
+    "Source",
+    "SourceCell",
+    "SourceError",
+    "StudentCell",
+    "Submission",
+    "Task",
+    "alone",
+    "blank",
+    "load",
+    "names",
+    "parse",
+    "read_source",
+    "reference",
+    "repair",
+    "source_of",
+    "split_hidden",
+    "whole",
+]
