@@ -1,5 +1,6 @@
 # Each target makes .venv when it is missing, installs only when pyproject.toml has changed, and is quick the second time.
-PYTHON ?= python3
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 BIN := .venv/bin
 WORKSPACE ?= workspace
@@ -60,13 +61,13 @@ distclean: clean  ## clean, and remove the environment
 # --- the environment: one virtual environment, one stamp for each extra ---
 
 .venv/bin/pip:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo 'Python 3.11 or newer is needed, as $(PYTHON). Install it, or say which: make PYTHON=/path/to/python3.12'; exit 1; }
+	@rm -rf .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'Python 3.11 or newer is needed and was not found. Where it has another name: make PYTHON=/path/to/python3'; exit 1; }
 	@echo 'Making .venv'
-	@$(PYTHON) -m venv .venv >/dev/null || { \
-		rm -rf .venv; \
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 		if $(CAN_APT); then $(APT) python3-venv && $(PYTHON) -m venv .venv; \
-		else echo 'Python lacks its venv module. On Debian or Ubuntu type: sudo apt-get install python3-venv'; exit 1; fi; }
+		else echo 'On Debian or Ubuntu type: sudo apt-get install python3-venv'; exit 1; fi; }
 
 .venv/.student .venv/.instructor .venv/.test .venv/.book: .venv/.%: pyproject.toml | .venv/bin/pip
 	@echo "Installing tinytorch[$*] into .venv"
