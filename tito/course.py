@@ -87,9 +87,8 @@ class Course:
     def notebooks(self, module: Module) -> list[Path]:
         """The module's notebooks, the graded one first; empty where there are none."""
         main = self.notebook(module)
-        others = (path for path in sorted(self.folder(module).glob("*.ipynb")) if path != main)
-        kept = [path for path in others if not re.search(r"\.old-\d+$", path.stem)]
-        return [main, *kept] if main.is_file() else []
+        others = [path for path in sorted(self.folder(module).glob("*.ipynb")) if path != main]
+        return [main, *others] if main.is_file() else []
 
     def notebook(self, module: Module) -> Path:
         """The graded notebook, `01_tensor/01_tensor.ipynb`."""
@@ -116,8 +115,8 @@ class Course:
         return [self.lib.parent / target for target in module.targets]
 
     def exported(self, module: Module) -> bool:
-        """Whether all of the module's files are in the package."""
-        return all(path.is_file() for path in self.targets(module))
+        """Whether the module is in the package (a second file of it may come from a notebook that is not here)."""
+        return all(path.is_file() for path in self.targets(module)[:1])
 
     @property
     def modules_folder(self) -> Path:

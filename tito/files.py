@@ -28,9 +28,11 @@ def write_atomic(path: Path, text: str | bytes) -> bool:
 
 
 def keep_aside(path: Path) -> Path:
-    """Move `path` to the first free name of the form `NAME.old-1.ipynb` beside it."""
+    """Move `path` to the first free name in the folder `_old` beside it, which nbdev and tito leave alone."""
+    folder = path.parent / "_old"
+    folder.mkdir(exist_ok=True)
     number = 1
-    while (aside := path.with_name(f"{path.stem}.old-{number}{path.suffix}")).exists():
+    while (aside := folder / f"{path.stem}-{number}{path.suffix}").exists():
         number += 1
     os.replace(path, aside)
     return aside

@@ -1,5 +1,19 @@
 """What pytest knows about the course, here and in a student's workspace (`-p tito.pytest_plugin`)."""
 
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from .course import Course, Mistake
+from .registry import BY_NUMBER
+
 MARKERS = (
     "modules(*numbers): the modules that a test builds on; it is skipped where one of them has not been exported",
     "integration: tests a boundary between modules",
@@ -9,6 +23,157 @@ MARKERS = (
 )
 
 
+def pytest_addoption(parser):
+    group = parser.getgroup("tito")
+    group.addoption("--upto", type=int, default=None, help="leave out test files that need a module after this one")
+    group.addoption("--tito-report", default=None, help="append one line of JSON for each test to this file")
+
+
 def pytest_configure(config):
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    course = course_of(str(config.rootpath))
+    spec = importlib.util.find_spec("tinytorch")
+    if course and spec and spec.origin and Path(spec.origin).resolve().parent != course.lib.resolve():
+        raise pytest.UsageError(
+            f"tinytorch comes from {Path(spec.origin).parent}, not from this course's {course.lib}.\n"
+            f"Run pytest from {course.root}, or use: tito test"
+        )
+    if config.getoption("tito_report"):
+        config.pluginmanager.register(Report(config.getoption("tito_report")), "tito-report")
+
+
+@cache
+def course_of(root: str) -> Course | None:
+    """The course at pytest's root directory, if there is one."""
+    try:
+        return Course.read(Path(root)) if (Path(root) / "settings.ini").is_file() else None
+    except Mistake:
+        return None
+
+
+@cache
+def declared(path: Path) -> tuple[int, ...]:
+    """The numbers in a test file's `pytestmark = pytest.mark.modules(1, 2, 3)`, read without importing the file."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, OSError, UnicodeDecodeError):
+        return ()
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(getattr(name, "id", "") == "pytestmark" for name in node.targets):
+            for call in ast.walk(node.value):
+                if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "modules":
+                    found += [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+    return tuple(found)
+
+
+def absent(config, numbers) -> list[str]:
+    """Which of the modules have not been exported, as `07 training`."""
+    course = course_of(str(config.rootpath))
+    modules = [BY_NUMBER[number] for number in numbers if number in BY_NUMBER]
+    return [f"{module.nn} {module.name}" for module in modules if course and not course.exported(module)]
+
+
+def pytest_ignore_collect(collection_path, config):
+    upto = config.getoption("upto")
+    if upto is not None and collection_path.suffix == ".py" and any(n > upto for n in declared(collection_path)):
+        return True
+    return None
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    if missing := absent(parent.config, declared(module_path)):
+        return NotBuilt.from_parent(parent, path=module_path, missing=missing)
+    return None
+
+
+class NotBuilt(pytest.Module):
+    """A test file whose modules are not all here: skipped by name, never imported."""
+
+    def __init__(self, *args, missing, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.missing = missing
+
+    def collect(self):
+        pytest.skip(f"waits for module {', '.join(self.missing)}", allow_module_level=True)
+
+
+def pytest_collection_modifyitems(config, items):
+    upto, kept, left = config.getoption("upto"), [], []
+    for item in items:
+        numbers = [number for mark in item.iter_markers("modules") for number in mark.args]
+        if missing := absent(config, numbers):
+            item.add_marker(pytest.mark.skip(reason=f"waits for module {', '.join(missing)}"))
+        (left if upto is not None and any(number > upto for number in numbers) else kept).append(item)
+        if "integration" in item.path.parts:
+            item.add_marker(pytest.mark.integration)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+class Report:
+    """One line of JSON a test: what happened, in how many seconds, and where the exceptions were raised."""
+
+    def __init__(self, path):
+        self.path, self.failures = path, {}
+
+    def write(self, **line):
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        report = yield
+        if report.failed and call.excinfo:
+            self.failures[report.nodeid] = failure_of(call.excinfo.value, report, item)
+        return report
+
+    def pytest_exception_interact(self, node, call, report):
+        if isinstance(report, pytest.CollectReport):
+            self.failures[report.nodeid] = failure_of(call.excinfo.value, report, node)
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or not report.passed:
+            self.write(
+                test=report.nodeid,
+                outcome=report.outcome,
+                seconds=report.duration,
+                reason=report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else "",
+                **self.failures.pop(report.nodeid, {}),
+            )
+
+    def pytest_collectreport(self, report):
+        if not report.passed:
+            reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+            failure = self.failures.pop(report.nodeid, {})
+            self.write(test=report.nodeid, outcome=report.outcome, seconds=0, reason=reason, collect=True, **failure)
+
+
+def failure_of(error, report, node) -> dict:
+    """Type and words of an exception, the line of the test, and where each exception behind it was raised."""
+    kind, message, origins, seen = type(error).__name__, str(error), [], set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        trace = error.__traceback__
+        while trace and trace.tb_next:
+            trace = trace.tb_next
+        if trace:
+            origins.insert(0, (type(error).__name__, trace.tb_lineno, trace.tb_frame.f_code.co_filename))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if kind == "CollectError" and error is not None:
+            kind, message = type(error).__name__, str(error)
+    return dict(kind=kind, message=message, origins=origins, line=crash_line(report, node))
+
+
+def crash_line(report, node) -> str:
+    """`tests/01_tensor/test_x.py:12`, the line of the test where it failed."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    path = Path(getattr(node, "path", "") or "")
+    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
+    for entry in entries:
+        place = getattr(entry, "reprfileloc", None)
+        if place and os.path.basename(place.path) == path.name:
+            return f"{os.path.relpath(path)}:{place.lineno}"
+    return f"{os.path.relpath(crash.path)}:{crash.lineno}" if crash else os.path.relpath(path)

@@ -1,0 +1,64 @@
+"""An IPython extension: a kernel that starts beside a course's notebook imports that course's own tinytorch.
+
+The environment's `etc/ipython/ipython_kernel_config.py` loads it into every kernel, whoever starts it and from where:
+JupyterLab in the workspace or in the home folder, an editor, nbclient. Outside a course's notebooks it does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+LINE = 'c.InteractiveShellApp.extensions.append("tito.kernel")'
+CONFIG = Path(sys.prefix) / "etc" / "ipython" / "ipython_kernel_config.py"
+TEXT = f"""# Written by `tito new`: notebooks of a tinytorch course import the package of the course they lie in.
+c = get_config()
+{LINE}
+"""
+
+
+def root_for(folder: Path) -> Path | None:
+    """The root of the course whose notebooks `folder` belongs to, or None."""
+    from .console import Mistake
+    from .course import Course
+
+    try:
+        course = Course.find(folder)
+    except (Mistake, OSError):
+        return None
+    ours = (course.nbs.resolve(), course.modules_folder.resolve())
+    return course.root if any(folder.is_relative_to(path) for path in ours) else None
+
+
+def load_ipython_extension(shell) -> None:
+    """Put the course's root first on sys.path, unless PYTHONPATH says already where tinytorch is."""
+    told = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if any(path and (Path(path) / "tinytorch").is_dir() for path in told):
+        return
+    root = root_for(Path.cwd().resolve())
+    if root and (root / "tinytorch").is_dir():
+        sys.path.insert(0, str(root))
+
+
+def unload_ipython_extension(shell) -> None:
+    """IPython asks for it; nothing to undo."""
+
+
+def installed() -> bool:
+    """Whether this environment's kernels load the extension."""
+    return CONFIG.is_file() and LINE in CONFIG.read_text(encoding="utf-8")
+
+
+def install() -> bool:
+    """Have this environment's kernels load the extension; False where the environment may not be written to."""
+    from .files import write_atomic
+
+    if installed():
+        return True
+    try:
+        before = CONFIG.read_text(encoding="utf-8") if CONFIG.is_file() else ""
+        write_atomic(CONFIG, f"{before}\n{LINE}\n" if before else TEXT)
+    except OSError:
+        return False
+    return True
