@@ -29,6 +29,7 @@ import base64
 import contextlib
 import ctypes
 import errno
+import gc
 import importlib
 import io
 import json
@@ -49,6 +50,7 @@ if __name__ == "__main__":  # started with no site-packages at all: what may be 
     sys.path += sys.argv[2:]
 
 import numpy as np  # noqa: E402
+import numpy.random  # noqa: E402, F401 (NumPy would import it late, in every box again)
 
 LENGTH = struct.Struct(">I")
 LONGEST_MESSAGE = 2000
@@ -564,9 +566,9 @@ def close_all_but(*wanted):
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    for descriptor in set(range(3, 1024)) - set(wanted):
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
+    ends = [2, *sorted(wanted), resource.getrlimit(resource.RLIMIT_NOFILE)[0]]
+    for before, after in zip(ends, ends[1:], strict=False):
+        os.closerange(before + 1, after)
 
 
 def box(config, limits, warden, main, nested):
@@ -620,11 +622,24 @@ def box(config, limits, warden, main, nested):
 # ----------------------------------------------------------------------------------------------------------------- zygote
 
 
-def warm_up(names):
-    """Imports what is asked for; what cannot be imported will fail in the notebook, where it belongs."""
+def warm_up(shell, names):
+    """Does once what would otherwise be slow in every box. What cannot be imported will fail in the notebook, where it belongs."""
     for name in names:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    try:
+        exec(compile("\n1 / 0\n", "<warm>", "exec"), {})
+    except ZeroDivisionError as error:
+        shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
+    if "matplotlib.pyplot" in sys.modules:
+        pyplot = sys.modules["matplotlib.pyplot"]
+        figure, axes = pyplot.subplots()
+        axes.plot([0, 1])
+        axes.set_title("$x$ warm")
+        figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
+        pyplot.close("all")
+    gc.collect()
+    gc.freeze()
 
 
 def nesting_works(config):
@@ -655,7 +670,7 @@ def unreadable(config):
 
 def zygote(control, config):
     config["shell"] = make_shell()
-    warm_up(config["warm"])
+    warm_up(config["shell"], config["warm"])
     protected = config["protected"]
     nested = protected and nesting_works(config)
     control.send({"ready": True, "nested": nested, "unreadable": unreadable(config) if protected else []})

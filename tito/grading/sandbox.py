@@ -290,6 +290,8 @@ def system_view() -> list[str]:
     shown += [base / part for part in ("bin", "lib", "lib64", "include")]
     shown += [Path("/etc/ld.so.cache"), Path("/etc/alternatives")]
     options = []
+    for folder in dict.fromkeys(folder for path in (*shown, Path("/packages/x")) for folder in reversed(path.parents)):
+        options += ["--perms", "0755", "--dir", folder]
     for path in dict.fromkeys(shown):
         if path.exists() and not path.is_symlink():
             options += ["--ro-bind", path, path]
