@@ -16,3 +16,14 @@ c.Exchange.root = os.environ.get("NBGRADER_EXCHANGE", str(ROOT / "_exchange"))
 
 # What stands in a blank; `tito test` knows by it that a task has not been started.
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+
+# Grading: whatever was handed in is repaired, run in a sandbox, and judged by probes beside the reference.
+c.Autograde.exporter_class = "tito.grading.plugins.Reader"
+c.Autograde.sanitize_preprocessors = ["tito.grading.plugins.Repair"]
+c.Autograde.autograde_preprocessors = [
+    "tito.grading.plugins.Judge",
+    "tito.grading.plugins.SaveScores",
+    "nbgrader.preprocessors.AssignLatePenalties",
+]
+c.GenerateFeedback.exporter_class = "tito.grading.plugins.FeedbackPage"
+c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
