@@ -49,7 +49,6 @@ def grade_the_class(root: Path, bars: Progress) -> None:
 
 def show_gradebook(root: Path) -> None:
     """One table per module: student by task."""
-    stories = {student.id: student.story for student in course.sample_class().CLASS}
     for name in course.assignments():
         most, points = course.scores(root, name)
         tasks = [f">.{task.partition('-')[2]}" for task in most]
@@ -60,8 +59,11 @@ def show_gradebook(root: Path) -> None:
         result.add_section()
         result.add_row("of", *(f"{value:g}" for value in most.values()), f"{sum(most.values()):g}")
         show(result)
-    for student, story in stories.items():
-        say(f"  {student:<5} {story}")
+    for student in course.sample_class().CLASS:
+        say(f"  {student.id:<5} {student.story}")
+        for name in course.assignments():
+            for remark in course.remarks(root, student.id, name):
+                say(f"        {remark}", style="yellow")
 
 
 def colour(points: float, most: float) -> str:
@@ -100,6 +102,11 @@ def main() -> int:
         if course.is_done(root):
             say(f"  Nothing has changed since the last time: this is what stands in {shown(root)}.")
         else:
+            if not course.has_sandbox():
+                say(
+                    "  bubblewrap is missing, so these six (our own) run unprotected; a real class would not.",
+                    style="red",
+                )
             with progress() as bars:
                 grade_the_class(root, bars)
         say()

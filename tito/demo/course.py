@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from ..console import Mistake
 from ..course import HOME, Course
 
 MODULES = ("01", "02", "03")
+NBGRADER = "import tito; from nbgrader.apps.nbgraderapp import main; main()"  # tito makes it start three seconds sooner
 KEPT = "made_from.txt"  # in the scratch folder: what it was made from, so that a second run has nothing to do
 
 
@@ -62,22 +64,28 @@ def prepare(root: Path) -> None:
     for name in ("settings.ini", "nbgrader_config.py"):
         shutil.copy(HOME / name, root)
     shutil.copytree(HOME / "tinytorch", root / "tinytorch", ignore=shutil.ignore_patterns("__pycache__"))
+    mistakes = Path("tests") / "grading" / "misconceptions"
+    shutil.copytree(HOME / mistakes, root / mistakes)
     for name in assignments():
         shutil.copytree(HOME / "solutions" / name, root / "solutions" / name)
 
 
+def has_sandbox() -> bool:
+    return shutil.which("bwrap") is not None
+
+
 def nbgrader(root: Path, *command: str, watch: Callable[[], None] = lambda: None) -> None:
     """Run a plain nbgrader command in the course, calling `watch` now and then; its output goes to nbgrader.log."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    if not has_sandbox():  # the course's own six notebooks are trusted; a real class is not
+        environment["TITO_UNPROTECTED"] = "1"
     log = root / "nbgrader.log"
     with log.open("a") as output:
         output.write(f"$ nbgrader {' '.join(command)}\n")
         output.flush()
         start = output.tell()
-        run = [sys.executable, "-m", "nbgrader", *command]
-        process = subprocess.Popen(
-            run, cwd=root, env=os.environ | {"PATH": path}, stdout=output, stderr=subprocess.STDOUT
-        )
+        run = [sys.executable, "-c", NBGRADER, *command]
+        process = subprocess.Popen(run, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             while process.poll() is None:
                 watch()
@@ -94,6 +102,17 @@ def nbgrader(root: Path, *command: str, watch: Callable[[], None] = lambda: None
 def made(root: Path, stage: str, assignment: str, suffix: str) -> int:
     """How many students' files a stage (autograded, feedback) has brought out so far."""
     return len(list(root.glob(f"{stage}/*/{assignment}/{assignment}{suffix}")))
+
+
+def remarks(root: Path, student: str, assignment: str) -> list[str]:
+    """What the feedback says beyond points, for a task that lost some or a file that was repaired; blanks need no word."""
+    notebook = json.loads((root / "autograded" / student / assignment / f"{assignment}.ipynb").read_text())
+    grade = notebook["metadata"]["tinytorch"]["grade"]
+    lost = [
+        (id, task) for id, task in grade["tasks"].items() if task["attempted"] and task["points"] < task["max_points"]
+    ]
+    said = [f"{assignment}: {remark}" for remark in grade["remarks"]]
+    return said + [f"{id}: {task['misconception'] or 'no known misconception'}. {task['hint']}" for id, task in lost]
 
 
 def scores(root: Path, assignment: str) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
