@@ -22,7 +22,7 @@ Protocol
                       {"fork": true} + a socket             -> {"pid": n} on that socket, where the fork listens from now on
                       {"probe": source, "name":, "seed":}   -> {"value": encoded} or {"error": error}
                       end of file                              exits
-    An error is {"kind": type name, "message": text, "line": line of the cell or null}.
+    An error is {"kind": type name, "message": text, "line": number of the cell's line or null, "text": that line}.
 """
 
 import base64
@@ -32,7 +32,7 @@ import errno
 import gc
 import importlib
 import io
-import json
+import linecache
 import os
 import platform
 import random
@@ -43,17 +43,23 @@ import socket
 import struct
 import sys
 import threading
-import time
 import warnings
 
 if __name__ == "__main__":  # started with no site-packages at all: what may be imported is named on the command line
     sys.path += sys.argv[2:]
+
+# Taken once, so that a notebook that replaces a function of a module harms its own code and not the run.
+from json import dumps, loads  # noqa: E402
+from os import _exit, getpid, waitpid  # noqa: E402
+from os import fork as system_fork  # noqa: E402
+from time import monotonic  # noqa: E402
 
 import numpy as np  # noqa: E402
 import numpy.random  # noqa: E402, F401 (NumPy would import it late, in every box again)
 
 LENGTH = struct.Struct(">I")
 LONGEST_MESSAGE = 2000
+LONGEST_LINE = 200
 OUTPUTS_PER_CELL = 500
 
 
@@ -68,7 +74,7 @@ class Channel:
         self.lock = threading.RLock()
 
     def send(self, message):
-        frame = json.dumps(message).encode()
+        frame = dumps(message).encode()
         with self.lock, interrupts.held():
             self.sock.sendall(LENGTH.pack(len(frame)) + frame)
 
@@ -78,7 +84,7 @@ class Channel:
         header += self._exactly(LENGTH.size - len(header)) if header else b""
         if not header:
             raise EOFError
-        return json.loads(self._exactly(*LENGTH.unpack(header))), sockets
+        return loads(self._exactly(*LENGTH.unpack(header))), sockets
 
     def _exactly(self, size):
         data = bytearray()
@@ -140,7 +146,7 @@ class Recorder:
 
     def begin(self):
         self.used, self.count = 0, 0
-        self.name, self.parts, self.waiting, self.sent = None, [], 0, time.monotonic()
+        self.name, self.parts, self.waiting, self.sent = None, [], 0, monotonic()
 
     def text(self, name, text):
         room = self.limit - self.used
@@ -154,7 +160,7 @@ class Recorder:
             self.name = name
         self.parts.append(text)
         self.waiting += len(text)
-        if self.waiting > 2**16 or time.monotonic() - self.sent > 0.1:
+        if self.waiting > 2**16 or monotonic() - self.sent > 0.1:
             self.flush()
 
     def show(self, output):
@@ -167,7 +173,11 @@ class Recorder:
         if self.parts:
             text, self.parts, self.waiting = "".join(self.parts), [], 0
             self.send({"output_type": "stream", "name": self.name, "text": text})
-        self.sent = time.monotonic()
+        self.sent = monotonic()
+
+    def mute(self):
+        """In every forked process: two that write frames to one socket would garble them."""
+        self.channel, self.parts = None, []
 
     def send(self, output):
         if self.channel is not None:
@@ -249,19 +259,20 @@ def make_shell():
 
 
 def describe(error):
-    """Any exception, however odd, as a kind, a message and the line of the cell that raised it."""
+    """Any exception, however odd, as a kind, a message and the innermost line of the notebook's cells that it went through."""
     try:
         message = str(error)[:LONGEST_MESSAGE]
     except BaseException:
         message = ""
-    line, step = None, error.__traceback__
-    while step is not None and line is None:
-        if step.tb_frame.f_code.co_filename.startswith("<ipython-input-"):
-            line = step.tb_lineno
+    line, text, step = None, "", error.__traceback__
+    while step is not None:
+        file = step.tb_frame.f_code.co_filename
+        if file.startswith("<ipython-input-"):
+            line, text = step.tb_lineno, linecache.getline(file, step.tb_lineno).strip()[:LONGEST_LINE]
         step = step.tb_next
     if line is None and isinstance(error, SyntaxError):
-        line = error.lineno
-    return {"kind": type(error).__name__, "message": message, "line": line}
+        line, text = error.lineno, str(error.text or "").strip()[:LONGEST_LINE]
+    return {"kind": type(error).__name__, "message": message, "line": line, "text": text}
 
 
 # ---------------------------------------------------------------------------------------------------------- main, and forks
@@ -269,32 +280,39 @@ def describe(error):
 
 def serve(channel, shell, limits):
     """Answers requests until the other end closes. This is main, and every fork of it."""
-    forks = []
+    me, forks = getpid(), []
     recorder.channel, recorder.limit = channel, limits["output"]
+    os.register_at_fork(after_in_child=recorder.mute)
     sys.stdin, sys.stdout, sys.stderr = open(os.devnull), Stream("stdout"), Stream("stderr")
-    channel.send({"pid": os.getpid()})
+    channel.send({"pid": me})
     while True:
         request, sockets = channel.receive()
-        forks = [pid for pid in forks if os.waitpid(pid, os.WNOHANG) == (0, 0)]
+        forks = [pid for pid in forks if waitpid(pid, os.WNOHANG) == (0, 0)]
         if "cell" in request:
-            channel.send({"done": run_cell(shell, request["cell"])})
+            error = run_cell(shell, request["cell"])
+            if getpid() != me:
+                _exit(0)  # a child that the cell forked and that ran out of its end
+            channel.send({"done": error})
         elif "probe" in request:
             channel.send(run_probe(shell, request))
         elif "fork" in request:
             pid = fork()
             if pid == 0:
                 channel.close()
-                forks, channel, recorder.channel = [], Channel(sockets[0]), None
-                channel.send({"pid": os.getpid()})
+                channel, me, forks = Channel(sockets[0]), getpid(), []
+                channel.send({"pid": me})
             else:
-                forks.append(pid)
+                forks += [pid] if pid else []
                 sockets[0].close()
 
 
 def fork():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # later Pythons warn when there are threads
-        return os.fork()
+        try:
+            return system_fork()
+        except OSError:
+            return None  # too many processes: the other end sees that nobody answers
 
 
 def run_cell(shell, source):
@@ -317,7 +335,7 @@ def run_probe(shell, request):
         value = shell.user_ns[request["name"]](np.random.default_rng(request["seed"]))
         return {"value": encode(value)}
     except BaseException as error:
-        return {"error": {**describe(error), "line": None}}
+        return {"error": describe(error)}
 
 
 def encode(value):
@@ -363,6 +381,7 @@ class Warden:
 
     def __init__(self, channel, limits, protected):
         self.channel, self.memory, self.protected = channel, limits["memory"], protected
+        self.crowd = limits["processes"] // 2
         self.threshold, self.before, self.main = self.memory, 0, 0
 
     def watch(self):
@@ -384,15 +403,18 @@ class Warden:
         if "interrupt" in request:
             kill(self.main, signal.SIGINT)
         if "lower" in request:
-            for pid in self.pids():
-                with contextlib.suppress(OSError):
-                    os.setpriority(os.PRIO_PROCESS, pid, 19)
+            self.lower(self.pids())
         for pid in request.get("kill", ()):
             if self.protected or pid in self.pids():
                 kill(pid)
         if "keep" in request:
             self.sweep(set(request["keep"]))
             self.channel.send({"swept": True})
+
+    def lower(self, pids):
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, pid, 19)
 
     def pids(self):
         """Every process of the box but the warden. Outside a PID namespace only main is known."""
@@ -404,8 +426,10 @@ class Warden:
 
     def sweep(self, keep):
         """Ends everything but some. Stopped first, so that nothing can multiply faster than it is killed."""
-        deadline = time.monotonic() + 2
-        while (rest := [pid for pid in self.pids() if pid not in keep]) and time.monotonic() < deadline:
+        for pid in keep if self.protected else ():
+            kill(pid, signal.SIGCONT)  # it may have been stopped from beside
+        deadline = monotonic() + 2
+        while (rest := [pid for pid in self.pids() if pid not in keep]) and monotonic() < deadline:
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for pid in rest:
                     kill(pid, number)
@@ -419,6 +443,8 @@ class Warden:
         """Bytes in use when they exceed the limit, else 0. Resident sizes count shared pages again for every process: they are
         the cheap upper bound; only when it rises past the limit are the pages shared out (Pss), and the bound moved."""
         pids = self.pids()
+        if len(pids) > self.crowd:
+            self.lower(pid for pid in pids if pid != self.main)
         resident = sum(resident_size(pid) for pid in pids)
         self.threshold = max(self.memory, self.threshold - max(0, self.before - resident))
         self.before = resident
@@ -622,7 +648,7 @@ def box(config, limits, warden, main, nested):
 # ----------------------------------------------------------------------------------------------------------------- zygote
 
 
-def warm_up(shell, names):
+def warm_up(shell, names, pictures):
     """Does once what would otherwise be slow in every box. What cannot be imported will fail in the notebook, where it belongs."""
     for name in names:
         with contextlib.suppress(Exception):
@@ -638,6 +664,9 @@ def warm_up(shell, names):
         axes.set_title("$x$ warm")
         figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
         pyplot.close("all")
+        pyplot.uninstall_repl_displayhook()  # it would draw every figure once more than is shown
+        if not pictures:
+            shell.events.register("post_execute", lambda: pyplot.close("all"))
     gc.collect()
     gc.freeze()
 
@@ -670,7 +699,7 @@ def unreadable(config):
 
 def zygote(control, config):
     config["shell"] = make_shell()
-    warm_up(config["shell"], config["warm"])
+    warm_up(config["shell"], config["warm"], config["pictures"])
     protected = config["protected"]
     nested = protected and nesting_works(config)
     control.send({"ready": True, "nested": nested, "unreadable": unreadable(config) if protected else []})

@@ -91,7 +91,8 @@ class Error:
 
     kind: str
     message: str = ""
-    line: int | None = None
+    line: int | None = None  # in the cell
+    text: str = ""  # of that line
 
 
 @dataclass
@@ -138,7 +139,7 @@ class Peer:
         """The next frame that is already here."""
         size = int.from_bytes(self.buffer[:4], "big")
         if len(self.buffer) >= 4 and size > self.longest:
-            raise Gone("sent too much at once")
+            raise Gone("broke the protocol")
         if len(self.buffer) < 4 + size or len(self.buffer) < 4:
             return None
         data, self.buffer = bytes(self.buffer[4 : 4 + size]), self.buffer[4 + size :]
@@ -147,9 +148,9 @@ class Peer:
                 raise ValueError("too many parts")
             message = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise Gone("sent something else than JSON") from error
+            raise Gone("broke the protocol") from error
         if not isinstance(message, dict):
-            raise Gone("sent something else than a message")
+            raise Gone("broke the protocol")
         return message
 
     def fill(self) -> None:
@@ -196,7 +197,8 @@ def clean_error(value: Any) -> Error | None:
     line = value.get("line")
     line = line if type(line) is int and 0 < line < 10**6 else None
     kind = clean_text(value.get("kind"), 100)
-    return Error(kind if kind.isidentifier() else "Exception", clean_text(value.get("message"), 2000), line)
+    message, text = clean_text(value.get("message"), 2000), clean_text(value.get("text"), 200)
+    return Error(kind if kind.isidentifier() else "Exception", message, line, text)
 
 
 def clean_output(value: Any, limit: int) -> dict | None:
@@ -345,7 +347,8 @@ class Sandbox:
 
     `library` is the package that the notebook may import (by its folder's name), `trusted_library` lets the warm process import it
     once for all: never for a library that holds students' code. `cpu` keeps every box on one core, so that a fork bomb
-    leaves the other cores alone. `protected=False` runs without bubblewrap: no protection at all.
+    leaves the other cores alone. `pictures=False` does not draw figures, which saves most of the time of a notebook that has some.
+    `protected=False` runs without bubblewrap: no protection at all.
     """
 
     def __init__(
@@ -357,11 +360,14 @@ class Sandbox:
         warm: Iterable[str] = ("matplotlib.pyplot",),
         packages: Iterable[str] = PACKAGES,
         cpu: int | None = None,
+        pictures: bool = True,
         replays: int = 5,
     ) -> None:
         if not hasattr(os, "fork"):
             raise SandboxError("Grading needs fork(), which Windows does not have: run it in WSL.")
         self.limits, self.protected, self.cpu, self.replays = limits or Limits(), protected, cpu, replays
+        self.environment = ENVIRONMENT if pictures else {**ENVIRONMENT, "MPLBACKEND": "agg"}
+        self.pictures = pictures
         self.bubblewrap = find_bubblewrap() if protected else None
         self.packages = tuple(packages)
         self.folder = Path(tempfile.mkdtemp(prefix="tito-sandbox-")).resolve()
@@ -417,7 +423,7 @@ class Sandbox:
                 options += ["--cap-add", f"CAP_{name}"]
         else:
             options += ["--unshare-user"]
-        for name, value in ENVIRONMENT.items():
+        for name, value in self.environment.items():
             options += ["--setenv", name, value]
         options += system_view()
         for name, path in package_files(self.packages).items():
@@ -433,7 +439,7 @@ class Sandbox:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         command = [str(theirs.fileno()) if part == "FD" else part for part in self._command()]
-        environment = {} if self.protected else {**ENVIRONMENT, "HOME": str(self.folder / "work")}
+        environment = {} if self.protected else {**self.environment, "HOME": str(self.folder / "work")}
         environment |= (
             {} if self.protected else {name: str(self.folder / name) for name in ("IPYTHONDIR", "MPLCONFIGDIR")}
         )
@@ -450,14 +456,13 @@ class Sandbox:
             )
             theirs.close()
             self.zygote = Peer(ours, 2**16)
-            uid = (
-                61184 + os.getpid() % 4336 if self.protected and os.geteuid() == 0 else None
-            )  # systemd's range for such users
+            uid = None
+            if self.protected and os.geteuid() == 0:
+                uid = 61184 + os.getpid() % 4336  # where systemd takes users for a while from, too
             work = "/tmp/work" if self.protected else str(self.folder / "work")
             try:
-                self.zygote.send(
-                    {"protected": self.protected, "warm": self.warm, "uid": uid, "cpu": self.cpu, "work": work}
-                )
+                config = {"protected": self.protected, "uid": uid, "cpu": self.cpu, "work": work}
+                self.zygote.send({**config, "warm": self.warm, "pictures": self.pictures})
                 answer = self.zygote.receive(time.monotonic() + 60)
             except Gone:
                 answer = None
@@ -579,8 +584,7 @@ class _Box:
             self.hear()
 
     def sweep(self, keep: list[int]) -> None:
-        """Ends all processes but these, and stops listening to main."""
-        self.main.close()
+        """Ends all processes but these."""
         self.ask({"keep": keep})
         if self.lost is None:
             self.hear(5)
@@ -653,7 +657,11 @@ class _Play:
             task = self.job.snapshots.get(cell.id)
             if task is not None:
                 try:
-                    snapshots[task] = box.fork(box.main, self.limits.result)
+                    try:
+                        snapshots[task] = box.fork(box.main, self.limits.result)
+                    except Gone:  # perhaps strays have taken all processes
+                        box.sweep([box.pid, *(pid for _, pid in snapshots.values())])
+                        snapshots[task] = box.fork(box.main, self.limits.result)
                     self.reached.add(task)
                 except Gone:
                     self.result.errors[cell.id] = box.lost or Error("Died", "the process did not go on after this cell")
