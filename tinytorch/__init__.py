@@ -21,14 +21,21 @@ SOURCES = {
         floor_divide remainder maximum minimum eq ne lt le gt ge not_equal=ne less=lt less_equal=le greater=gt greater_equal=ge
         logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not sigmoid where masked_fill
         reshape permute transpose swapaxes=transpose swapdims=transpose squeeze unsqueeze flatten gather scatter_add narrow
-        sum=total amax amin argmax argmin prod cumsum mean var logsumexp matmul cat concat=cat concatenate=cat stack split chunk
+        sum=total amax amin argmax argmin prod cumsum mean logsumexp matmul cat concat=cat concatenate=cat stack split chunk
         argsort sort topk abs=absolute pow=power
         """,
     ),
     "operations": (
         1,
         """
-        add sub subtract=sub div divide=div round max min any all
+        as_tensor from_numpy empty linspace logspace eye full_like zeros_like ones_like empty_like rand_like randn_like randint_like
+        bernoulli multinomial get_rng_state set_rng_state is_tensor is_floating_point numel
+        rsqrt round=rounded clamp clip=clamp add=add_scaled sub=sub_scaled subtract=sub_scaled div=divide divide lerp addcmul addcdiv
+        frac nan_to_num isclose allclose equal diagonal unfold tril triu flip roll as_strided t broadcast_to broadcast_tensors
+        select unbind movedim moveaxis=movedim ravel unflatten repeat tile repeat_interleave diag trace meshgrid hstack vstack
+        scatter index_select index_add index_fill take_along_dim masked_select nonzero
+        any=any_of all=all_of norm std var=variance var_mean max=max_of min=min_of median nansum count_nonzero unique bincount
+        searchsorted mm bmm mv dot outer addmm tensordot einsum
         """,
     ),
     "autograd": (2, "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled"),

@@ -2,23 +2,23 @@
 
 # %% auto #0
 __all__ = ['float16', 'float32', 'float64', 'uint8', 'int8', 'int16', 'int32', 'int64', 'bool_', 'complex64', 'KIND', 'SCALARS',
-           'grad_mode', 'CPU', 'NAMESPACE', 'METHODS', 'Methods', 'cast', 'clone', 'add', 'sub', 'mul', 'div', 'power',
-           'floor_divide', 'remainder', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'logical_and',
-           'logical_or', 'logical_xor', 'bitwise_and', 'bitwise_or', 'bitwise_xor', 'logical_not', 'bitwise_not',
-           'absolute', 'neg', 'sign', 'square', 'floor', 'ceil', 'trunc', 'exp', 'log', 'sqrt', 'sin', 'cos', 'tan',
-           'sinh', 'cosh', 'tanh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal', 'isnan', 'isinf', 'isfinite',
-           'default_generator', 'shape_of', 'to_array', 'contiguous_strides', 'is_contiguous', 'promote_types',
-           'result_type', 'GradMode', 'array_module', 'unify', 'to_float', 'share', 'Operation', 'bind', 'explain',
-           'find_derivative', 'device', 'wrap', 'array_of', 'numbers_format', 'written', 'shown', 'find_function',
-           'Method', 'operator', 'conversion', 'Tensor', 'Handle', 'rebuilt', 'dim_of', 'sizes_of', 'move', 'tensor',
-           'broadcast_shapes', 'sigmoid', 'where', 'masked_fill', 'strided', 'strides_of', 'infer_shape', 'permute',
-           'expand', 'reshape', 'view', 'transpose', 'squeeze', 'unsqueeze', 'flatten', 'index_of', 'SplitIndex',
-           'split_index', 'getitem', 'setitem', 'place', 'put', 'grid_of', 'gather', 'scattered_add', 'scatter_add',
-           'axes', 'total', 'amax', 'amin', 'argmax', 'argmin', 'prod', 'cumsum', 'count_of', 'float_only', 'mean',
-           'var', 'logsumexp', 'matmul', 'cat', 'stack', 'split', 'chunk', 'narrow', 'Pair', 'argsort', 'pick', 'sort',
-           'topk_indices', 'topk', 'overwrite', 'write_through', 'put_whole', 'Generator', 'manual_seed',
-           'random_source', 'finished', 'full', 'zeros', 'ones', 'arange', 'rand', 'randn', 'randint', 'randperm',
-           'normal']
+           'grad_mode', 'CPU', 'new', 'NAMESPACE', 'METHODS', 'Methods', 'cast', 'clone', 'add', 'sub', 'mul', 'div',
+           'power', 'floor_divide', 'remainder', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge',
+           'logical_and', 'logical_or', 'logical_xor', 'bitwise_and', 'bitwise_or', 'bitwise_xor', 'logical_not',
+           'bitwise_not', 'absolute', 'neg', 'sign', 'square', 'floor', 'ceil', 'trunc', 'exp', 'log', 'sqrt', 'sin',
+           'cos', 'tan', 'sinh', 'cosh', 'tanh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal', 'isnan', 'isinf',
+           'isfinite', 'default_generator', 'shape_of', 'to_array', 'contiguous_strides', 'is_contiguous',
+           'promote_types', 'result_type', 'GradMode', 'array_module', 'unify', 'as_dtype', 'share', 'Operation',
+           'bind', 'explain', 'find_derivative', 'device', 'wrap', 'array_of', 'numbers_format', 'written', 'shown',
+           'find_function', 'Method', 'operator', 'conversion', 'Tensor', 'Handle', 'rebuilt', 'dim_of', 'sizes_of',
+           'move', 'tensor', 'broadcast_shapes', 'no_zero', 'sigmoid', 'where', 'masked_fill', 'strided', 'strides_of',
+           'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze', 'unsqueeze', 'flatten',
+           'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'place', 'put', 'grid_of', 'gather',
+           'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total', 'amax', 'amin', 'argmax', 'argmin', 'prod',
+           'cumsum', 'count_of', 'float_only', 'mean', 'var', 'logsumexp', 'matmul', 'cat', 'stack', 'split', 'chunk',
+           'narrow', 'Pair', 'argsort', 'pick', 'sort', 'topk_indices', 'topk', 'overwrite', 'write_through',
+           'put_whole', 'Generator', 'manual_seed', 'random_source', 'finished', 'full', 'zeros', 'ones', 'arange',
+           'rand', 'randn', 'randint', 'randperm', 'normal']
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #6252fe66
 import sys
@@ -154,29 +154,34 @@ def array_module(array):
     return np if type(array) is ndarray else sys.modules[type(array).__module__.partition(".")[0]]
 
 
-def unify(arrays):
-    """Bring the last two of `arrays` to the dtype that `result_type` says; Python numbers adapt by themselves."""
-    a, b = arrays[-2], arrays[-1]
-    if type(a) is ndarray:
-        if type(b) is ndarray and a.dtype is b.dtype:
-            return
-        if type(b) is float and a.dtype.kind == "f" or type(b) is int and a.dtype.kind in "fi":
-            return
+def unify(a, b, floating=False):
+    """Two inputs in the dtype that `result_type` says (at least float32 if `floating`); Python numbers adapt by themselves."""
+    if type(b) is float:
+        if type(a) is ndarray and a.dtype.kind == "f":
+            return a, b
+    else:
+        try:
+            if a.dtype is b.dtype and not floating:
+                return a, b
+        except AttributeError:
+            pass
     a, b = (x.item() if isinstance(x, generic) else x for x in (a, b))
     for x in (a, b):
         if type(x) not in SCALARS and not hasattr(x, "dtype"):
-            raise TypeError(f"expected tensors or numbers, got {type(x).__name__}; try tinytorch.tensor(...) on it")
+            raise TypeError(f"expected tensors or numbers, got {type(x).__name__}: try tinytorch.tensor(...) on it")
     dtype = result_type(a, b)
-    arrays[-2:] = [x if type(x) in SCALARS else x.astype(dtype, copy=False) for x in (a, b)]
+    if floating and dtype.kind in "biu":
+        dtype = float32
+    if type(a) in SCALARS and type(b) in SCALARS:
+        return dtype.type(a), dtype.type(b)
+    return as_dtype(a, dtype), as_dtype(b, dtype)
 
 
-def to_float(arrays):
-    """Integers and bools become float32, for operations whose results are not whole."""
-    for i, x in enumerate(arrays):
-        if type(x) in SCALARS:
-            arrays[i] = float(x) if type(x) is not complex else x
-        elif x.dtype is not float32 and x.dtype.kind in "biu":
-            arrays[i] = x.astype(float32)
+def as_dtype(x, dtype):
+    """An array in this dtype; a Python float stays what it is, for NumPy lets it adapt."""
+    if type(x) in SCALARS:
+        return x if dtype.kind not in "iu" else np.asarray(x).astype(dtype)
+    return x.astype(dtype, copy=False)
 
 
 def share(result, source):
@@ -234,12 +239,12 @@ class Operation:
         if options:
             options = {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
         if self.promotes:
-            unify(arrays)
-        if self.floating:
-            to_float(arrays)
+            arrays = unify(*arrays, self.floating)
+        elif self.floating and arrays[0].dtype.kind in "biu":
+            arrays = [arrays[0].astype(float32)]
         try:
             out = self.forward(*arrays, **options)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
             raise explain(self, error, arrays) from None
         result = wrap(out)
         if self.view:
@@ -271,7 +276,9 @@ def bind(operation, inputs, options):
             raise TypeError(f"{operation.name}: expected {needed} inputs ({', '.join(names)}), got {len(inputs)}")
         inputs += (None,) * (len(names) - len(inputs))
     if len(extra) > len(operation.options):
-        raise TypeError(f"{operation.name}: too many arguments; after the inputs it takes {operation.options or 'none'}")
+        raise TypeError(
+            f"{operation.name}: too many arguments; after the inputs it takes {operation.options or 'none'}"
+        )
     for name, value in zip(operation.options, extra):
         if name in options:
             raise TypeError(f"{operation.name}: {name} was given twice, by position and by name")
@@ -282,14 +289,17 @@ def bind(operation, inputs, options):
 def explain(operation, error, arrays):
     """The error that a student sees: what was expected, what came, what to try."""
     shapes = [x.shape for x in arrays if hasattr(x, "shape")]
-    if isinstance(error, IndexError):
+    if isinstance(error, AttributeError):
+        strange = [type(x).__name__ for x in arrays if not hasattr(x, "dtype")]
+        return TypeError(f"{operation.name}: expected tensors, got {strange[0]}") if strange else error
+    if isinstance(error, IndexError) or "empty sequence" in str(error):
         return IndexError(f"{operation.name}: {error}; the tensor has shape {shapes[0]}")
     if operation.promotes and isinstance(error, ValueError) and len(shapes) > 1:
         try:
             broadcast_shapes(*shapes)
         except RuntimeError as better:
             return RuntimeError(f"{operation.name}: {better}")
-    if isinstance(error, TypeError) and not str(error).startswith(("numpy boolean", "ufunc")):
+    if isinstance(error, TypeError) and not any(word in str(error) for word in ("numpy boolean", "ufunc")):
         return error
     dtypes = ", ".join(str(x.dtype) for x in arrays if hasattr(x, "dtype"))
     return RuntimeError(f"{operation.name}: {error} (inputs of shape {', '.join(map(str, shapes))}, dtype {dtypes})")
@@ -334,11 +344,12 @@ class device:
 
 
 CPU = device("cpu")
+new = object.__new__
 
 
 def wrap(array):
     """A Tensor around the array itself: nothing is copied, checked or converted. The fast way in."""
-    tensor = Tensor.__new__(Tensor)
+    tensor = new(Tensor)
     tensor.array = array if type(array) is ndarray or not isinstance(array, generic) else np.asarray(array)
     tensor.requires_grad = False
     tensor.grad = tensor.grad_fn = tensor._hooks = None
@@ -423,8 +434,9 @@ class Method:
     With a trailing underscore, as in PyTorch, it works in place: `x.exp_()` overwrites x with `exp(x)`.
     """
 
-    def __init__(self, name):
-        self.name, self.in_place = name.removesuffix("_"), name.endswith("_")
+    def __init__(self, name):  # "exp", "exp_", or "abs=absolute": the function has another name
+        name, _, function = name.partition("=")
+        self.name, self.in_place = function or name.removesuffix("_"), name.endswith("_")
 
     def __get__(self, tensor, kind=None):
         function = NAMESPACE.get(self.name) or find_function(self.name)
@@ -435,18 +447,18 @@ class Method:
 
 
 METHODS = """
-    abs neg sign exp log log2 log10 log1p expm1 sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh cosh tanh sigmoid
-    erf floor ceil round trunc frac isnan isinf isfinite logical_not mul pow true_divide floor_divide remainder
-    fmod maximum minimum atan2 eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
-    bitwise_not where masked_fill clamp clip lerp addcmul addcdiv relu softmax log_softmax transpose swapaxes flatten
-    unflatten t squeeze unsqueeze broadcast_to narrow select movedim diagonal diag tril triu roll repeat_interleave split chunk
-    unbind as_strided unfold index_select gather scatter scatter_add index_add index_fill take_along_dim masked_select
-    masked_scatter nonzero nansum mean median var std prod max min amax amin argmax argmin any all cumsum cumprod sort argsort
-    topk unique bincount norm logsumexp allclose equal isclose matmul mm bmm mv dot outer addmm nan_to_num count_nonzero
-    abs_ neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_ floor_ ceil_ round_ relu_ mul_ div_ pow_
-    remainder_ masked_fill_ clamp_ clip_ lerp_ addcmul_ addcdiv_ scatter_ scatter_add_ index_add_ tril_ triu_ cumsum_
+    abs=absolute neg sign exp log log2 log10 log1p expm1 sqrt rsqrt square reciprocal sin cos tan sinh cosh tanh sigmoid erf
+    floor ceil trunc round frac isnan isinf isfinite logical_not mul pow=power floor_divide remainder maximum minimum
+    eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not masked_fill clamp clip=clamp lerp addcmul addcdiv nan_to_num relu softmax log_softmax
+    transpose swapaxes=transpose flatten unflatten ravel t squeeze unsqueeze broadcast_to narrow select movedim diagonal diag
+    trace tril triu roll repeat_interleave split chunk unbind as_strided unfold index_select index_add index_fill gather
+    scatter scatter_add take_along_dim masked_select nonzero mean median max min amax amin argmax argmin any all
+    nansum prod cumsum count_nonzero sort argsort topk unique bincount norm logsumexp allclose equal isclose matmul mm bmm mv
+    dot outer addmm abs_=absolute neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_ floor_ ceil_
+    round_ relu_ mul_ div_ pow_=power remainder_ masked_fill_ clamp_ clip_=clamp lerp_ addcmul_ addcdiv_ scatter_
+    scatter_add_ index_add_ index_fill_ tril_ triu_ logical_not_
 """.split()
-Methods = type("Methods", (), {"__slots__": (), **{name: Method(name) for name in METHODS}})
+Methods = type("Methods", (), {"__slots__": (), **{name.partition("=")[0]: Method(name) for name in METHODS}})
 
 
 def operator(name, reflected=False):
@@ -483,7 +495,9 @@ class Tensor(Methods):
     nbytes = property(lambda self: self.array.nbytes, doc="The bytes of all elements.")
     itemsize = property(lambda self: self.array.itemsize, doc="The bytes of one element.")
     is_leaf = property(lambda self: self.grad_fn is None, doc="Whether it was made by the user, not by an operation.")
-    T = property(lambda self: permute(self, dims=tuple(range(self.ndim))[::-1]), doc="All dimensions reversed (a view).")
+    T = property(
+        lambda self: permute(self, dims=tuple(range(self.ndim))[::-1]), doc="All dimensions reversed (a view)."
+    )
     mT = property(lambda self: transpose(self, dim0=-2, dim1=-1), doc="The last two dimensions swapped (a view).")
     is_cuda = property(lambda self: self.device.type == "cuda", doc="Whether the memory is on a GPU.")
 
@@ -597,10 +611,20 @@ class Tensor(Methods):
 
     # operators
 
-    __add__, __radd__ = operator("add"), operator("add", reflected=True)
-    __sub__, __rsub__ = operator("sub"), operator("sub", reflected=True)
-    __mul__, __rmul__ = operator("mul"), operator("mul", reflected=True)
-    __truediv__, __rtruediv__ = operator("div"), operator("div", reflected=True)
+    def __add__(self, other):
+        return add(self, other)
+
+    def __sub__(self, other):
+        return sub(self, other)
+
+    def __mul__(self, other):
+        return mul(self, other)
+
+    def __truediv__(self, other):
+        return div(self, other)
+
+    __radd__, __rsub__ = operator("add", reflected=True), operator("sub", reflected=True)
+    __rmul__, __rtruediv__ = operator("mul", reflected=True), operator("div", reflected=True)
     __pow__, __rpow__ = operator("power"), operator("power", reflected=True)
     __matmul__, __rmatmul__ = operator("matmul"), operator("matmul", reflected=True)
     __floordiv__, __rfloordiv__ = operator("floor_divide"), operator("floor_divide", reflected=True)
@@ -790,7 +814,23 @@ class Tensor(Methods):
 
     def div(self, other, *, rounding_mode=None):
         """self / other, rounded towards zero ("trunc") or down ("floor") when that is wanted."""
-        return div(self, other) if rounding_mode is None else find_function("div")(self, other, rounding_mode=rounding_mode)
+        return (
+            div(self, other)
+            if rounding_mode is None
+            else find_function("divide")(self, other, rounding_mode=rounding_mode)
+        )
+
+    def where(self, condition, other):
+        """self where the condition holds, else other."""
+        return where(condition, self, other)
+
+    def var(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        """The variance, of all elements or along dimensions; unbiased=False is an older way to say correction=0."""
+        return var(self, dim=dim, correction=correction if unbiased is None else int(unbiased), keepdim=keepdim)
+
+    def std(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        """The standard deviation, the square root of `var`."""
+        return sqrt(self.var(dim, unbiased, keepdim, correction=correction))
 
     def sum(self, dim=None, keepdim=False, dtype=None):
         """The sum of all elements, or along one or several dimensions."""
@@ -810,9 +850,13 @@ class Tensor(Methods):
     def requires_grad_(self, requires_grad=True):
         """Say that gradients are wanted for this tensor, or not."""
         if requires_grad and self.array.dtype.kind not in "fc":
-            raise RuntimeError(f"only floating-point tensors can require gradients, this one is {self.dtype}: use .float()")
+            raise RuntimeError(
+                f"only floating-point tensors can require gradients, this one is {self.dtype}: use .float()"
+            )
         if not requires_grad and self.grad_fn is not None:
-            raise RuntimeError("only leaves can stop requiring gradients; use x.detach() for a tensor outside the graph")
+            raise RuntimeError(
+                "only leaves can stop requiring gradients; use x.detach() for a tensor outside the graph"
+            )
         self.requires_grad = requires_grad
         return self
 
@@ -851,7 +895,9 @@ class Tensor(Methods):
     def __deepcopy__(self, memo):
         if self.grad_fn is not None:
             raise RuntimeError("only leaves can be deep-copied; this tensor is part of a graph: use x.detach().clone()")
-        memo[id(self)] = result = rebuilt(type(self), self.array.copy(), self.requires_grad, getattr(self, "__dict__", {}))
+        memo[id(self)] = result = rebuilt(
+            type(self), self.array.copy(), self.requires_grad, getattr(self, "__dict__", {})
+        )
         result.grad = None if self.grad is None else wrap(self.grad.array.copy())
         return result
 
@@ -954,26 +1000,56 @@ def broadcast_shapes(*shapes):
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #c25466e0
-add, sub, mul = (Operation(f, name=n, promotes=True) for n, f in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply)))
+add, sub, mul = (
+    Operation(f, name=n, promotes=True) for n, f in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply))
+)
 div = Operation(np.true_divide, name="div", promotes=True, floating=True)
 power = Operation(lambda a, b: a**b, name="pow", promotes=True)
-floor_divide, remainder = Operation(np.floor_divide, promotes=True), Operation(np.remainder, promotes=True)
+
+
+def no_zero(b):
+    """Whole numbers have no infinity."""
+    if getattr(b, "dtype", float32).kind in "biu" and not np.all(b) or type(b) is int and b == 0:
+        raise RuntimeError("ZeroDivisionError: integers are divided by 0; convert them with .float() to get infinity")
+    return b
+
+
+floor_divide = Operation(lambda a, b: np.floor_divide(a, no_zero(b)), name="floor_divide", promotes=True)
+remainder = Operation(lambda a, b: np.remainder(a, no_zero(b)), name="remainder", promotes=True)
 maximum, minimum = Operation(np.maximum, promotes=True), Operation(np.minimum, promotes=True)
 
 eq, ne = Operation(np.equal, name="eq", promotes=True), Operation(np.not_equal, name="ne", promotes=True)
 lt, le = Operation(np.less, name="lt", promotes=True), Operation(np.less_equal, name="le", promotes=True)
 gt, ge = Operation(np.greater, name="gt", promotes=True), Operation(np.greater_equal, name="ge", promotes=True)
 logical_and, logical_or, logical_xor = (Operation(f) for f in (np.logical_and, np.logical_or, np.logical_xor))
-bitwise_and, bitwise_or, bitwise_xor = (Operation(f, promotes=True) for f in (np.bitwise_and, np.bitwise_or, np.bitwise_xor))
+bitwise_and, bitwise_or, bitwise_xor = (
+    Operation(f, promotes=True) for f in (np.bitwise_and, np.bitwise_or, np.bitwise_xor)
+)
 logical_not, bitwise_not = Operation(np.logical_not), Operation(np.invert, name="bitwise_not")
 
-absolute, neg, sign, square = (Operation(f, name=n) for n, f in (
-    ("abs", np.absolute), ("neg", np.negative), ("sign", np.sign), ("square", np.square)))
+absolute, neg, sign, square = (
+    Operation(f, name=n)
+    for n, f in (("abs", np.absolute), ("neg", np.negative), ("sign", np.sign), ("square", np.square))
+)
 floor, ceil, trunc = Operation(np.floor), Operation(np.ceil), Operation(np.trunc)
 exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, expm1, log1p, log2, log10, reciprocal = (
     Operation(f, floating=True)
-    for f in (np.exp, np.log, np.sqrt, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.tanh, np.expm1, np.log1p, np.log2,
-              np.log10, np.reciprocal)
+    for f in (
+        np.exp,
+        np.log,
+        np.sqrt,
+        np.sin,
+        np.cos,
+        np.tan,
+        np.sinh,
+        np.cosh,
+        np.tanh,
+        np.expm1,
+        np.log1p,
+        np.log2,
+        np.log10,
+        np.reciprocal,
+    )
 )
 isnan, isinf, isfinite = Operation(np.isnan), Operation(np.isinf), Operation(np.isfinite)
 
@@ -986,11 +1062,11 @@ def sigmoid(x):
     ### END SOLUTION
 
 
-@partial(Operation, promotes=True)
+@Operation
 def where(condition, a, b):
     """a where the condition holds, else b; all three are broadcast, a and b are promoted to one dtype."""
     ### BEGIN SOLUTION
-    return np.where(condition, a, b)
+    return np.where(condition, *unify(a, b))
     ### END SOLUTION
 
 
@@ -1031,7 +1107,9 @@ def infer_shape(shape, count):
     if shape.count(-1) == 1 and known > 0 and count % known == 0:
         return tuple(count // known if size == -1 else size for size in shape)
     if known != count or -1 in shape:
-        raise RuntimeError(f"shape {shape} is invalid for {count} elements: expected sizes whose product is {count}, one may be -1")
+        raise RuntimeError(
+            f"shape {shape} is invalid for {count} elements: expected sizes whose product is {count}, one may be -1"
+        )
     return shape
     ### END SOLUTION
 
@@ -1040,8 +1118,7 @@ def infer_shape(shape, count):
 def permute(x, *, dims):
     """The dimensions in another order: dimension k of the result is dimension `dims[k]` of x."""
     ### BEGIN SOLUTION
-    dims = [dim_of(dim, x.ndim) for dim in dims]
-    if sorted(dims) != list(range(x.ndim)):
+    if sorted(dim % max(x.ndim, 1) for dim in dims) != list(range(x.ndim)):
         raise RuntimeError(f"permute: expected each dimension of shape {x.shape} once, got {tuple(dims)}")
     strides = strides_of(x)
     return strided(x, tuple(x.shape[dim] for dim in dims), tuple(strides[dim] for dim in dims))
@@ -1052,12 +1129,14 @@ def permute(x, *, dims):
 def expand(x, *, shape):
     """Dimensions of size 1 repeated to the sizes of `shape`, new ones added in front; -1 keeps a size. Nothing is copied."""
     ### BEGIN SOLUTION
-    new = len(shape) - x.ndim
-    old, strides = (1,) * new + x.shape, (0,) * new + strides_of(x)
-    shape = tuple(n if size == -1 else size for n, size in zip(old, shape))
-    if new < 0 or any(n not in (1, size) for n, size in zip(old, shape)):
-        raise RuntimeError(f"expand: shape {x.shape} does not expand to {shape}: only sizes of 1 can be repeated")
-    return strided(x, shape, tuple(step if n == size else 0 for step, n, size in zip(strides, old, shape)))
+    added = len(shape) - x.ndim
+    old, strides = (1,) * added + x.shape, (0,) * added + strides_of(x)
+    sizes = tuple(n if size == -1 and k >= added else size for k, (n, size) in enumerate(zip(old, shape)))
+    if added < 0 or any(size < 0 or n not in (1, size) for n, size in zip(old, sizes)):
+        raise RuntimeError(
+            f"expand: shape {x.shape} does not expand to {tuple(shape)}: only sizes of 1 can be repeated"
+        )
+    return strided(x, sizes, tuple(step if n == size else 0 for step, n, size in zip(strides, old, sizes)))
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #1d57bba4
@@ -1072,7 +1151,9 @@ def view(x, *, shape):
     """The same memory in another shape; RuntimeError when the strides do not allow it."""
     result = x.reshape(infer_shape(tuple(shape), x.size))
     if x.size and not np.may_share_memory(result, x):
-        raise RuntimeError(f"view: strides {strides_of(x)} of shape {x.shape} do not allow shape {shape}: use reshape, which copies")
+        raise RuntimeError(
+            f"view: strides {strides_of(x)} of shape {x.shape} do not allow shape {shape}: use reshape, which copies"
+        )
     return result
 
 
@@ -1101,7 +1182,10 @@ def unsqueeze(x, *, dim):
 def flatten(x, start_dim=0, end_dim=-1):
     """The dimensions from start_dim to end_dim merged into one."""
     first, last = dim_of(start_dim, x.ndim), dim_of(end_dim, x.ndim)
-    return reshape(x, shape=(*x.shape[:first], -1, *x.shape[last + 1 :]))
+    merged = 1
+    for size in x.shape[first : last + 1]:
+        merged *= size
+    return reshape(x, shape=(*x.shape[:first], merged, *x.shape[last + 1 :]))
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #f0c27f65
 def index_of(index):
@@ -1131,9 +1215,12 @@ class SplitIndex(tuple):
 def split_index(index):
     """Numbers first, then arrays: x[0, :, [1, 2]] is x[0][:, [1, 2]] for PyTorch (NumPy moves dimensions about)."""
     after = [part for part in index if type(part) is not int]
-    before = [part if type(part) is int or part is Ellipsis else slice(None)
-              for part in index if part is not None
-              for _ in range(part.ndim if isinstance(part, ndarray) and part.dtype.kind == "b" else 1)]
+    before = [
+        part if type(part) is int or part is Ellipsis else slice(None)
+        for part in index
+        if part is not None
+        for _ in range(part.ndim if isinstance(part, ndarray) and part.dtype.kind == "b" else 1)
+    ]
     return SplitIndex((tuple(before), tuple(after)))
 
 
@@ -1170,19 +1257,27 @@ def put(array, value, index=...):
         target, rest = (array[index[0]], index[1]) if type(index) is SplitIndex else (array, index)
         target[rest] = value
     except ValueError as error:
-        hint = "; several of its elements share one place in memory: clone() it first" if "read-only" in str(error) else ""
-        raise RuntimeError(f"cannot write shape {np.shape(value)} into a tensor of shape {array.shape}: {error}{hint}") from None
+        hint = (
+            "; several of its elements share one place in memory: clone() it first" if "read-only" in str(error) else ""
+        )
+        raise RuntimeError(
+            f"cannot write shape {np.shape(value)} into a tensor of shape {array.shape}: {error}{hint}"
+        ) from None
 
 
 def grid_of(index, dim, shape):
     """One index array for each dimension: all positions of `index`, with `index` itself along `dim`."""
     dim = dim_of(dim, len(shape))
     if index.dtype.kind not in "iu" or index.ndim != len(shape):
-        raise RuntimeError(f"expected an integer index with {len(shape)} dimensions, got shape {index.shape}, {index.dtype}")
+        raise RuntimeError(
+            f"expected an integer index with {len(shape)} dimensions, got shape {index.shape}, {index.dtype}"
+        )
     if index.size and not (0 <= index.min() and index.max() < shape[dim]):
         raise RuntimeError(f"index out of bounds: expected 0 to {shape[dim] - 1} in dimension {dim} of shape {shape}")
     module = array_module(index)
-    grid = [module.arange(n).reshape([-1 if k == d else 1 for k in range(index.ndim)]) for d, n in enumerate(index.shape)]
+    grid = [
+        module.arange(n).reshape([-1 if k == d else 1 for k in range(index.ndim)]) for d, n in enumerate(index.shape)
+    ]
     grid[dim] = index
     return tuple(grid)
 
@@ -1215,12 +1310,19 @@ def axes(dim):
     return tuple(dim) if isinstance(dim, (list, tuple)) else dim
 
 
+def sum_over(x, dim, keepdim=False):
+    """The sum over dimensions; of float16 it is taken in float32, so that it does not overflow on the way."""
+    if x.dtype is not float16:
+        return x.sum(axis=axes(dim), keepdims=keepdim)
+    return x.sum(axis=axes(dim), dtype=float32, keepdims=keepdim).astype(float16)
+
+
 @partial(Operation, name="sum")
 def total(x, *, dim=None, keepdim=False, dtype=None):
     """The sum of all elements, or along one or several dimensions; of integers and bools it is int64."""
     if dtype is None and x.dtype.kind in "biu":
         dtype = int64
-    return x.sum(axis=axes(dim), dtype=dtype, keepdims=keepdim)
+    return sum_over(x, dim, keepdim) if dtype is None else x.sum(axis=axes(dim), dtype=dtype, keepdims=keepdim)
 
 
 @Operation
@@ -1256,7 +1358,7 @@ def prod(x, *, dim=None, keepdim=False):
 @Operation
 def cumsum(x, *, dim):
     """The sum of all elements up to each one, along a dimension."""
-    return x.cumsum(axis=dim, dtype=int64 if x.dtype.kind in "biu" else None)
+    return x.cumsum(axis=dim, dtype=int64 if x.dtype.kind in "biu" else None).reshape(x.shape)
 
 
 def count_of(x, dim):
@@ -1265,7 +1367,7 @@ def count_of(x, dim):
         return x.size
     count = 1
     for d in dim if isinstance(dim, (list, tuple)) else (dim,):
-        count *= x.shape[d]
+        count *= x.shape[d] if x.ndim else 1
     return count
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-9-solution
@@ -1280,7 +1382,7 @@ def mean(x, *, dim=None, keepdim=False):
     """The sum divided by the number of elements that it was taken over."""
     float_only("mean", x)
     ### BEGIN SOLUTION
-    return x.sum(axis=axes(dim), keepdims=keepdim) / count_of(x, dim)
+    return sum_over(x, dim, keepdim) / count_of(x, dim)
     ### END SOLUTION
 
 
@@ -1290,8 +1392,8 @@ def var(x, *, dim=None, correction=1, keepdim=False):
     float_only("var", x)
     ### BEGIN SOLUTION
     count = count_of(x, dim)
-    distance = x - x.sum(axis=axes(dim), keepdims=True) / count
-    return (distance * distance).sum(axis=axes(dim), keepdims=keepdim) / max(count - correction, 0)
+    distance = x - sum_over(x, dim, keepdim=True) / count
+    return sum_over(distance * distance, dim, keepdim) / max(count - correction, 0)
     ### END SOLUTION
 
 
@@ -1308,7 +1410,7 @@ def logsumexp(x, *, dim, keepdim=False):
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-10-solution
 @Operation
 def matmul(a, b):
-    """Matrix product for all ranks. 
+    """Matrix product for all ranks.
 
     1-D with 1-D is the dot product; a 1-D input is a row (left) or column (right) that disappears again; dimensions before the
     last two are a batch and broadcast. Many matrices times one are folded to one large 2-D product. RuntimeError for 0-d
@@ -1391,7 +1493,7 @@ class Pair(tuple):
 def argsort(x, *, dim=-1, descending=False, stable=False):
     """The indices that sort x along dim; equal elements keep their order, NaN is the largest."""
     if x.ndim == 0:
-        return np.zeros_like(x, dtype=int64)
+        return np.full_like(x, dim_of(dim, 0), dtype=int64)
     if not descending:
         return np.argsort(x, axis=dim, kind="stable")
     return x.shape[dim] - 1 - np.flip(np.argsort(np.flip(x, dim), axis=dim, kind="stable"), dim)
@@ -1424,7 +1526,9 @@ def topk_indices(x, *, k, dim=-1, largest=True):
 def topk(x, k, dim=-1, largest=True, sorted=True):
     """The k largest (or smallest) elements along dim, the best first, and their indices."""
     if x.ndim and not 0 <= k <= x.shape[dim]:
-        raise RuntimeError(f"topk: expected k between 0 and {x.shape[dim]} for dimension {dim} of shape {x.shape}, got {k}")
+        raise RuntimeError(
+            f"topk: expected k between 0 and {x.shape[dim]} for dimension {dim} of shape {x.shape}, got {k}"
+        )
     if not x.ndim or k == 0:
         return sort(x) if not x.ndim else pick(x, dim, narrow(argsort(x, dim=dim), dim, 0, 0))
     return pick(x, dim, topk_indices(x, k=k, dim=dim, largest=largest))
@@ -1438,9 +1542,13 @@ def overwrite(operation, tensor, *others, **options):
     name = operation.__name__
     if grad_mode.enabled and (tensor.requires_grad or any(isinstance(x, Tensor) and x.requires_grad for x in others)):
         if tensor.requires_grad and tensor.grad_fn is None:
-            raise RuntimeError(f"{name}_: a leaf that requires grad is used in an in-place operation: do it under no_grad()")
+            raise RuntimeError(
+                f"{name}_: a leaf that requires grad is used in an in-place operation: do it under no_grad()"
+            )
         if len(tensor._version) > 1 and tensor.array is not tensor._version[1]:
-            raise RuntimeError(f"{name}_: this tensor is a view, and its gradient is wanted: write into the whole, or clone() it")
+            raise RuntimeError(
+                f"{name}_: this tensor is a view, and its gradient is wanted: write into the whole, or clone() it"
+            )
         old = wrap(tensor.array.copy())
         old.requires_grad, old.grad_fn = tensor.requires_grad, tensor.grad_fn
         new = operation(old, *others, **options)
@@ -1465,14 +1573,18 @@ def write_through(operation, array, others):
     try:
         operation.forward(array, *arrays, out=array)
     except ValueError as error:
-        raise RuntimeError(f"{operation.name}_: {error}: the result must fit the tensor of shape {array.shape}") from None
+        raise RuntimeError(
+            f"{operation.name}_: {error}: the result must fit the tensor of shape {array.shape}"
+        ) from None
     return True
 
 
 def put_whole(name, array, new):
     """array[...] = new, when new has the shape and no higher kind of dtype."""
     if new.shape != array.shape:
-        raise RuntimeError(f"{name}_: the result has shape {new.shape}, which does not fit the tensor of shape {array.shape}")
+        raise RuntimeError(
+            f"{name}_: the result has shape {new.shape}, which does not fit the tensor of shape {array.shape}"
+        )
     if KIND[new.dtype.kind] > KIND[array.dtype.kind]:
         raise RuntimeError(f"{name}_: result type {new.dtype} can't be cast to {array.dtype}: convert the tensor first")
     put(array, new)
@@ -1586,7 +1698,9 @@ def randn(*size, generator=None, dtype=float32, device=None, requires_grad=False
 def randint(low, high, size=None, *, generator=None, dtype=int64, device=None, requires_grad=False):
     """Random integers from low (0 if only `high` and `size` are given) up to but without high."""
     low, high, size = (0, low, high) if size is None else (low, high, size)
-    return finished(np.asarray(random_source(generator).integers(low, high, sizes_of((size,)))), dtype, device, requires_grad)
+    return finished(
+        np.asarray(random_source(generator).integers(low, high, sizes_of((size,)))), dtype, device, requires_grad
+    )
 
 
 def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False):
