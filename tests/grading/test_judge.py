@@ -40,7 +40,7 @@ DIFFERENT = [
     (np.ones(1), 1.0, "got one float value"),
     (np.ones(3), np.ones(3, bool), "Expected float values, got boolean values."),
     (np.zeros((0, 3)), np.zeros((0, 3), int), "Expected float values"),
-    (np.zeros((2, 2)), np.array([[0, 0], [0, 0.5]]), "In index (1, 1): expected 0, got 0.5. 1 of 4 values differ"),
+    (np.zeros((2, 2)), np.array([[0, 0], [0, 0.5]]), "At index (1, 1): expected 0, got 0.5. 1 of 4 values differ"),
     ([1, 2], [1, 3], "In value 2 of 2: expected 2, got 3."),
     ([1, 2], [1], "Expected 2 values, got 1 value."),
     ([1], 1, "Expected 1 value, got 1."),

@@ -15,9 +15,7 @@ from typing import Any
 from .notebook import split_hidden
 
 STYLE = """
-:root { color-scheme: light dark; --line: #d0d7de; --soft: #f6f8fa; --good: #1a7f37; --part: #9a6700; --bad: #cf222e; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #3d444d; --soft: #151b23; --good: #3fb950; --part: #d29922; --bad: #f85149; } }
+:root { color-scheme: light; --line: #d0d7de; --soft: #f6f8fa; --good: #1a7f37; --part: #9a6700; --bad: #cf222e; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .2rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }

@@ -347,7 +347,7 @@ class Grader:
         seed: int,
     ) -> TaskResult:
         probes = tuple(
-            ProbeResult(p.name, p.says.rstrip("."), *self._compare(task, expected[p.name], found[p.name], run))
+            ProbeResult(p.name, p.says.rstrip("."), *self._compare(task, expected[p.name], found[p.name], submission))
             for p in task.probes
         )
         count = sum(probe.passed for probe in probes)
@@ -367,9 +367,11 @@ class Grader:
                 )
         return ""
 
-    def _compare(self, task: Task, expected: Any, came: Any, run: Run) -> tuple[bool, str]:
+    def _compare(self, task: Task, expected: Any, came: Any, submission: Submission) -> tuple[bool, str]:
         if isinstance(came, Error):
-            return False, discreet(said_error(came, run), task.hidden, "Your code raised an error here.")
+            if not any(came.text in cell.source for cell in submission.cells):
+                came = replace(came, text="")  # not a line of the notebook: somebody made it up
+            return False, discreet(said_error(came), task.hidden, "Your code raised an error here.")
         found = difference(expected, came)
         return found is None, "" if found is None else self._said(found, task)
 
@@ -450,7 +452,7 @@ def stuck(run: Run) -> frozenset[str]:
     return frozenset(id for id, error in run.errors.items() if is_stuck(error))
 
 
-def said_error(error: Error, run: Run | None = None) -> str:
+def said_error(error: Error) -> str:
     """An error of the student's code, in one line."""
     if error.kind == "NotReached":
         return f"The notebook ended before this test was reached ({short(error.message)})."
@@ -459,14 +461,14 @@ def said_error(error: Error, run: Run | None = None) -> str:
     text = f"Your code raised {short(error.kind, 40)}"
     if error.message:
         text += f": {short(error.message, 100)}"
-    if error.line:
-        text += f", in the line `{short(error.line, 80)}`"
+    if error.text:
+        text += f", in the line `{short(error.text, 80).replace('`', chr(39))}`"
     return text + "."
 
 
 def _pack(results: Outcomes) -> dict:
     return {
-        name: {"error": [value.kind, value.message, value.line]}
+        name: {"error": [value.kind, value.message, value.line, value.text]}
         if isinstance(value, Error)
         else {"value": values.encode(value)}
         for name, value in results.items()

@@ -26,7 +26,8 @@ class Difference:
     detail: str = ""
 
     def __str__(self) -> str:
-        place = f"In {self.where}: expected" if self.where else "Expected"
+        at = "At" if self.where.startswith("index") else "In"
+        place = f"{at} {self.where}: expected" if self.where else "Expected"
         return f"{place} {self.expected}, got {self.came}." + (f" {self.detail}" if self.detail else "")
 
 
@@ -114,12 +115,12 @@ def _arrays(expected: np.ndarray, came: np.ndarray, where: str, is_array: bool, 
     if not wrong.any():
         return None
     if not expected.shape:
-        return Difference(where, number(expected[()]), number(came[()]), _largest(expected, came, wrong))
+        return Difference(where, *_numbers(expected[()], came[()]), _largest(expected, came, wrong))
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     index = f"index {first[0] if len(first) == 1 else first}"
     count = f"{int(wrong.sum())} of {wrong.size} values differ"
     detail = f"{count}; {_largest(expected, came, wrong).lower()}" if _largest(expected, came, wrong) else f"{count}."
-    return Difference(_inside(where, index), number(expected[first]), number(came[first]), detail)
+    return Difference(_inside(where, index), *_numbers(expected[first], came[first]), detail)
 
 
 def _close(expected: np.ndarray, came: np.ndarray, loose: bool) -> np.ndarray:
@@ -145,11 +146,17 @@ def _largest(expected: np.ndarray, came: np.ndarray, wrong: np.ndarray) -> str:
     return f"Largest difference {gap.max():.3g}." if gap.size else ""
 
 
-def number(value: Any) -> str:
+def _numbers(expected: Any, came: Any) -> tuple[str, str]:
+    """Two numbers that differ, with digits enough to see it."""
+    pair = number(expected), number(came)
+    return pair if pair[0] != pair[1] else (number(expected, 12), number(came, 12))
+
+
+def number(value: Any, digits: int = 6) -> str:
     """One number, short."""
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**15:
         return f"{float(value):.6g}" if abs(value) < 10**300 else "a huge number"
     return short(str(value), 40)
@@ -190,5 +197,5 @@ def short(text: str, length: int = LONGEST) -> str:
 def discreet(text: str, secret: str, instead: str = "(not shown)") -> str:
     """The text, unless it quotes something secret: twenty characters in a row of a hidden test are too many."""
     squeezed, hidden = "".join(text.split()), "".join(secret.split())
-    leaks = any(squeezed[i : i + 20] in hidden for i in range(max(0, len(squeezed) - 19)))
+    leaks = any(squeezed[i : i + 20] in hidden for i in range(max(0, len(squeezed) - 19))) or "probe_" in squeezed
     return instead if leaks else text

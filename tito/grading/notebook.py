@@ -390,6 +390,8 @@ def _cells_of(notebook: dict, remarks: list[str]) -> list[dict]:
     good = [cell for cell in cells[:MOST_CELLS] if isinstance(cell, dict)]
     if len(good) < len(cells[:MOST_CELLS]):
         remarks.append("Some cells were damaged and left out.")
+    elif not good:
+        remarks.append("The notebook has no cells.")
     return good
 
 

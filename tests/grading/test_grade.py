@@ -1,0 +1,127 @@
+"""The one call: what a submission scores and what is said about it. Everything runs in the real sandbox."""
+
+import json
+import shutil
+
+import pytest
+import small
+from conftest import make
+
+from tito.grading.grade import Grade, Grader, Release, grade
+from tito.grading.sandbox import Limits
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+
+
+@pytest.fixture(scope="module")
+def grader(tmp_path_factory):
+    root = tmp_path_factory.mktemp("course")
+    make(root)
+    release = Release.open(root / "solutions" / "00_small" / "00_small.ipynb", folder=root / ".grading")
+    limits = Limits(cell_seconds=2, total_seconds=20, probe_seconds=2, probe_total_seconds=10, memory=2**30)
+    with Grader(release, limits=limits) as one:
+        yield one
+
+
+FULL = {"00.1": 10, "00.2": 20, "00.3": 30, "00.4": 40}
+
+
+def test_the_reference_scores_all_and_the_blank_nothing(grader):
+    assert grader.grade(small.solved()).scores() == FULL
+    blank = grader.grade(small.release())
+    assert blank.points == 0 and blank["00.1"].message == "Not attempted: the blank is as it was given."
+
+
+def test_partial_credit_per_probe_and_a_message(grader):
+    result = grader.grade(small.solved(t4="def median(xs):\n    return sorted(xs)[len(xs) // 2]"))
+    assert result.scores() == {**FULL, "00.4": 20}
+    assert "1 of 2 hidden checks passed" in result["00.4"].message
+    assert "Not yet: an even number of values" in result["00.4"].message
+
+
+def test_a_fault_costs_its_own_task_only(grader):
+    result = grader.grade(small.solved(t1="def centre(x):\n    return oops(x)"))
+    assert result.scores() == {**FULL, "00.1": 0}
+    assert "NameError: name 'oops' is not defined, in the line `return oops(x)`" in result["00.1"].message
+    assert "judged by itself" in result["00.2"].message and "All 2 hidden checks passed" in result["00.2"].message
+
+
+def test_a_known_misconception_is_named(grader):
+    for mistake in grader.release.misconceptions:
+        notebook = small.solved(**{f"t{mistake.task[-1]}": mistake.source})
+        result = grader.grade(notebook)
+        assert {id for id, points in result.scores().items() if points < FULL[id]} == {mistake.task}
+        assert f"This looks like a known misconception: {mistake.name}. {mistake.hint}" in result[mistake.task].message
+
+
+def test_a_helper_in_an_extra_cell_counts(grader):
+    notebook = small.solved(t4="def median(xs):\n    return middle(xs)")
+    notebook["cells"].append(
+        small.code(small.cell(small.solved(), "00-4-solution")["source"].replace("median", "middle"))
+    )
+    assert grader.grade(notebook).scores() == FULL
+
+
+def test_an_endless_loop_costs_its_own_task_only(grader):
+    result = grader.grade(small.solved(t1="def centre(x):\n    while True:\n        pass"))
+    assert result.scores() == {**FULL, "00.1": 0}
+    assert "did not end within the time limit" in result["00.1"].message
+
+
+def test_a_process_that_ends_itself_costs_its_own_task_only(grader):
+    result = grader.grade(small.solved(t3="import os\nclass Counter:\n    def add(self, n):\n        os._exit(0)"))
+    assert result.scores() == {**FULL, "00.3": 0}
+
+
+def test_hidden_tests_are_not_quoted(grader):
+    spy = """def centre(x):
+    import sys
+    code = sys._getframe(1).f_code
+    raise ValueError(repr(code.co_consts) + code.co_name)"""
+    message = grader.grade(small.solved(t1=spy))["00.1"].message
+    assert "probe_matrix" not in message and "rows of a matrix. Your code raised" in message
+
+
+def test_the_hidden_region_is_nowhere_in_what_the_student_runs(grader):
+    spy = 'def centre(x):\n    global In\n    raise ValueError(" ".join(In)[-40:])'
+    run = grader.grade(small.solved(t1=spy)).run
+    assert "probe_" not in json.dumps(run.outputs)
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{{{", b"\xff\xfe\x00", {"cells": []}, {"cells": [{}]}])
+def test_what_is_not_a_notebook_scores_nothing_and_is_no_error(grader, data):
+    result = grader.grade(data)
+    assert result.points == 0 and len(result) == 4 and result.remarks
+
+
+def test_the_same_submission_gets_the_same_verdict(grader):
+    notebook = small.solved(t2="def scale(x, eps=1e-5):\n    return centre(x)")
+    first, second = (grader.grade(notebook).to_json() for _ in range(2))
+    for result in (first, second):
+        del result["seconds"]
+        for task in result["tasks"].values():
+            del task["seconds"]
+    assert first == second
+
+
+def test_a_result_survives_a_file(grader):
+    result = grader.grade(small.solved(t1="def centre(x):\n    return x"))
+    again = Grade.from_json(json.loads(json.dumps(result.to_json())))
+    assert again.scores() == result.scores() and again["00.1"].message == result["00.1"].message
+
+
+def test_the_pure_call_needs_no_course(tmp_path):
+    source, submission = tmp_path / "00_small.ipynb", tmp_path / "handed in.ipynb"
+    source.write_text(json.dumps(small.source()))
+    submission.write_text(json.dumps(small.solved()))
+    result = grade(source, submission, seed=3, folder=tmp_path / "kept")
+    assert {id: (task.points, bool(task.message)) for id, task in result.items()} == {
+        id: (points, True) for id, points in FULL.items()
+    }
+
+
+def test_another_seed_draws_other_inputs_and_gives_the_same_score(grader):
+    assert (
+        grader.expected(0)["00.1"]["probe_vector"][0].tolist() != grader.expected(1)["00.1"]["probe_vector"][0].tolist()
+    )
+    assert grader.grade(small.solved(), seed=1).scores() == FULL
