@@ -120,7 +120,8 @@ def scores(root: Path, assignment: str) -> tuple[dict[str, float], dict[str, dic
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
-        most = {cell.name: cell.max_score for cell in gradebook.find_assignment(assignment).notebooks[0].grade_cells}
+        notebooks = gradebook.find_assignment(assignment).notebooks
+        most = {cell.name: cell.max_score for notebook in notebooks for cell in notebook.grade_cells}
         most = dict(sorted(most.items(), key=lambda item: [int(part) for part in item[0].split("-")]))
         points = {}
         for submission in gradebook.assignment_submissions(assignment):
