@@ -243,7 +243,7 @@ def source_of(notebook: dict, name: str) -> Source:
         elif raw["cell_type"] == "code" and grading.get("grade"):
             role, task = "test", _task_id(grade_id)
         for found in re.finditer(r"(?m)^#+ .*?\b(\d\d\.\d+)\b[\s:.]*(.*)$", text) if role == "text" else ():
-            titles.setdefault(found[1], found[2].strip())
+            titles.setdefault(found[1], re.sub(r"\s*\(\d+ points?\)$", "", found[2].strip()))
         stub = blank(text) if role == "solution" else split_hidden(text)[0] if role == "test" else text
         cell_id = raw.get("id") or grade_id or f"cell-{index}"
         cells.append(SourceCell(index, cell_id, raw["cell_type"], text, role, task, grade_id, stub, meta))
