@@ -31,14 +31,24 @@ def root_for(folder: Path) -> Path | None:
     return course.root if any(folder.is_relative_to(path) for path in ours) else None
 
 
+def disown_other_packages(lib: Path) -> None:
+    """Keep setuptools' editable finder from answering with another tinytorch for what the package at `lib` lacks."""
+    for name, module in list(sys.modules.items()):
+        mapping = getattr(module, "MAPPING", None) if name.startswith("__editable__") else None
+        if mapping and "tinytorch" in mapping and Path(mapping["tinytorch"]).resolve() != lib.resolve():
+            del mapping["tinytorch"]
+
+
 def load_ipython_extension(shell) -> None:
     """Put the course's root first on sys.path, unless PYTHONPATH says already where tinytorch is."""
-    told = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if any(path and (Path(path) / "tinytorch").is_dir() for path in told):
-        return
-    root = root_for(Path.cwd().resolve())
-    if root and (root / "tinytorch").is_dir():
+    told = [Path(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    root = next((path for path in told if (path / "tinytorch").is_dir()), None)
+    if root is None:
+        root = root_for(Path.cwd().resolve())
+        if root is None or not (root / "tinytorch").is_dir():
+            return
         sys.path.insert(0, str(root))
+    disown_other_packages(root / "tinytorch")
 
 
 def unload_ipython_extension(shell) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from .course import Course, Mistake
+from .kernel import disown_other_packages
 from .registry import BY_NUMBER
 
 MARKERS = (
@@ -33,6 +34,8 @@ def pytest_configure(config):
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     course = course_of(str(config.rootpath))
+    if course:
+        disown_other_packages(course.lib)
     spec = importlib.util.find_spec("tinytorch")
     if course and spec and spec.origin and Path(spec.origin).resolve().parent != course.lib.resolve():
         raise pytest.UsageError(

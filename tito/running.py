@@ -87,7 +87,10 @@ def run_cells(
     client.owns_km, client.shutdown_kernel = True, "immediate"
     with scratch() as home:
         env = {**environment(course), "IPYTHONDIR": str(home), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-        client.extra_arguments = ["--HistoryManager.enabled=False"]
+        client.extra_arguments = [
+            "--HistoryManager.enabled=False",
+            "--InteractiveShellApp.extra_extensions=tito.kernel",
+        ]
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with client.setup_kernel(cwd=str(path.parent), env=env, **silent):
             counts: dict[int, int] = {}

@@ -26,6 +26,9 @@ from .files import scratch
 from .registry import Module, module_of
 from .running import Failure, Origin, Ran, environment, run_cells
 
+GRACE = 60
+"""Seconds beyond the time limit before a run of pytest that says nothing is killed."""
+
 BLANK = "still blank: write it in its cell, run the cell, then test again"
 
 
@@ -77,12 +80,19 @@ class Report:
         failing = [check for check in self.checks if check.outcome == "fail"] or [
             check for check in self.checks if check.outcome == "wait"
         ]
-        return min(failing, key=lambda check: task_order(check.waits_for or check.task), default=None)
+        return min(failing, key=importance, default=None)
 
 
 def task_order(task: str | None) -> tuple[int, int]:
     """Sorts task ids as the course does; what belongs to no task comes last."""
     return tuple(int(part) for part in task.split(".")) if task else (99, 99)
+
+
+def importance(check: Check) -> tuple[int, int]:
+    """An import that failed comes first, then the tasks in their order."""
+    if check.task is None and check.message.startswith(("ImportError", "ModuleNotFoundError")):
+        return (0, 0)
+    return task_order(check.waits_for or check.task)
 
 
 class Blame:
@@ -278,7 +288,7 @@ class ModuleTest:
 
     def pytest_checks(self, arguments: list[str]) -> Iterator[Check]:
         """The checks that pytest makes, in a process of its own."""
-        for line in run_pytest(self.course, arguments):
+        for line in run_pytest(self.course, arguments, self.timeout):
             if "stopped" in line:
                 yield Check("pytest", None, "runs to its end", "fail", 0, line["stopped"])
                 continue
@@ -318,10 +328,11 @@ def name_of(test: str) -> tuple[str | None, str]:
     return None, name.removeprefix("test_").replace("_", " ")
 
 
-def run_pytest(course: Course, arguments: list[str]) -> Iterator[dict]:
+def run_pytest(course: Course, arguments: list[str], timeout: float) -> Iterator[dict]:
     """Run pytest on the course's package; what the plugin reports, line by line, while it runs."""
     command = [sys.executable, "-m", "pytest", "-p", "tito.pytest_plugin", "-q", "--no-header", "-o", "addopts="]
-    command += ["-p", "pytest_timeout"] if importlib.util.find_spec("pytest_timeout") else []
+    if importlib.util.find_spec("pytest_timeout"):
+        command += ["-p", "pytest_timeout", "--timeout", str(timeout)]
     command += ["-p", "no:cacheprovider", "--rootdir", str(course.root), "--tb=short"]
     env = {**environment(course), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     with scratch() as folder:
@@ -336,12 +347,16 @@ def run_pytest(course: Course, arguments: list[str]) -> Iterator[dict]:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-            pending = ""
+            pending, progress = "", time.monotonic()
             try:
                 while True:
                     ended = process.poll() is not None
                     pending += lines.read()
                     *whole, pending = pending.split("\n")
+                    progress = time.monotonic() if whole else progress
+                    if time.monotonic() - progress > timeout + GRACE:
+                        yield {"stopped": f"a test did not end, and could not be interrupted after {timeout:g} s"}
+                        return
                     yield from (json.loads(line) for line in whole)
                     if ended:
                         break

@@ -201,9 +201,9 @@ def write(root: Path, source: Path, modules: list[Module], before: list[Module])
 
 
 def reference_files(source: Path, module: Module) -> list[Path]:
-    """The module's files in the reference library of the course at `source`; empty when one of them is missing."""
+    """The module's files in the reference library of the course at `source`; empty when the module is not there."""
     files = [library(source).parent / target for target in module.targets]
-    return files if all(path.is_file() for path in files) else []
+    return [path for path in files if path.is_file()] if files and files[0].is_file() else []
 
 
 def fill(course: Course, module: Module, source: Path) -> None:
@@ -211,7 +211,8 @@ def fill(course: Course, module: Module, source: Path) -> None:
     from .export import forget_bytecode, make_packages
     from .status import note
 
-    for path, target in zip(reference_files(source, module), course.targets(module), strict=False):
+    for path in reference_files(source, module):
+        target = course.lib.parent / path.relative_to(library(source).parent)
         write_atomic(target, path.read_bytes())
         forget_bytecode(target)
         make_packages(course.lib, target)
