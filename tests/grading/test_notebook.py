@@ -16,7 +16,7 @@ def only(notebook, keep):
 
 
 def text(submission):
-    return "\n".join(piece.source for piece in whole(submission))
+    return "\n".join(piece.source for piece in whole(SOURCE, submission, everything=True))
 
 
 def test_a_source_has_tasks_with_points_titles_and_probes():
@@ -37,6 +37,17 @@ def test_names_of_a_cell():
     assert found.defines == {"f", "z", "global_"} and {"g", "y"} <= found.uses and "np" in found.binds
     assert names("%time f(1)\n!ls").parsed and not names("def (").parsed
     assert "x" in names("def f():\n    global x\n    x = 1").binds
+    assert names("x = 1\ny = x + z").uses == {"z"} and names("n += 1").uses == {"n"}
+    assert names("for i in range(3):\n    y = i\n    print(y)").uses == {"range", "print"}
+    assert names("try:\n    a = b\nexcept E as e:\n    print(a, e)").uses == {"b", "print", "E"}
+
+
+def test_given_examples_that_nobody_needs_are_not_run():
+    text = "\n".join(piece.source for piece in whole(SOURCE, repair(SOURCE, small.solved())))
+    assert "example" not in text and "the end" not in text and "def helper" in text and "import numpy" in text
+    curious = small.solved()
+    curious["cells"].append(small.code("print(example.max())"))
+    assert "example = centre" in "\n".join(piece.source for piece in whole(SOURCE, repair(SOURCE, curious)))
 
 
 def test_without_blanks_definitions_and_keeps_line_numbers():

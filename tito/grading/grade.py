@@ -4,7 +4,7 @@
     >>> result = grade("solutions/01_tensor/01_tensor.ipynb", "submitted/ada/01_tensor/01_tensor.ipynb", seed=0)
     >>> result["01.3"].points, result["01.3"].message
 
-The submission is repaired and run as a whole. After each task's test cell the state is kept, and the task's probes are
+The submission is repaired and run as a whole (but for given examples on which nothing depends). After each task's test cell the state is kept, and the task's probes are
 run there. A task that fails is judged again with the reference's solutions in all other tasks, so that a fault costs its
 own task only; the better of the two counts. What the probes hand back is compared with the reference's by `judge`, in this
 process, where no line of the student's code ever runs.
@@ -241,11 +241,20 @@ Outcomes = dict[str, Any]
 
 
 class Grader:
-    """Grades submissions of one module, one after the other, in one warm sandbox."""
+    """Grades submissions of one module, one after the other, in one warm sandbox.
+
+    `everything` runs the given examples, measurements and plots too, on which no point depends.
+    """
 
     def __init__(
-        self, release: Release, sandbox: Any = None, protected: bool = True, limits: Limits | None = None
+        self,
+        release: Release,
+        sandbox: Any = None,
+        protected: bool = True,
+        limits: Limits | None = None,
+        everything: bool = False,
     ) -> None:
+        self.everything = everything
         self.release, self.source = release, release.source
         self.cache = Cache(release.folder / "outcomes" if release.folder else None)
         self._sandbox, self._options = sandbox, {"protected": protected, **({"limits": limits} if limits else {})}
@@ -272,11 +281,11 @@ class Grader:
     def probes(self, task: Task, seed: int) -> list[Probe]:
         return [Probe(p.name, task.hidden, seed_of(seed, task.id, p.name)) for p in task.probes]
 
-    def expected(self, seed: int = 0) -> dict[str, Outcomes]:
+    def expected(self, seed: int = 0, everything: bool = False) -> dict[str, Outcomes]:
         """What the reference hands back for every probe: run once, kept by content."""
-        key = key_of("reference", self.release.key, seed)
+        key = key_of("reference", self.release.key, seed, everything)
         if (kept := self.cache.get(key)) is None:
-            run = self._run(reference(self.source), list(self.source.tasks.values()), seed)
+            run = self._run(reference(self.source, everything), list(self.source.tasks.values()), seed)
             found = {id: outcomes(run, task) for id, task in self.source.tasks.items()}
             for id, results in found.items():
                 for name, value in results.items():
@@ -307,7 +316,7 @@ class Grader:
         data = read_submission(submission)
         repaired = repair(self.source, data)
         tasks = [task for id, task in self.source.tasks.items() if id in repaired.attempted]
-        run = self._run(whole(repaired), tasks, seed) if tasks else Run()
+        run = self._run(whole(self.source, repaired, self.everything), tasks, seed) if tasks else Run()
         expected = self.expected(seed) if tasks else {}
         first = {task.id: outcomes(run, task) for task in tasks}
         failed = {t.id for t in tasks if not all(same_outcome(expected[t.id][n], v) for n, v in first[t.id].items())}

@@ -8,6 +8,7 @@ the cells to run in order, together with remarks that a person can read. Nothing
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import hashlib
 import json
@@ -28,7 +29,8 @@ MOST_CELLS = 5_000
 
 @dataclass(frozen=True)
 class Names:
-    """What a cell does with the notebook's names: `defines` is `binds` without the imports; `parsed`: it is Python."""
+    """What a cell does with the notebook's names: those it binds (`defines` leaves imports out), and those it uses that
+    come from other cells; `parsed` says that it is Python at all."""
 
     parsed: bool
     binds: frozenset[str] = frozenset()
@@ -64,9 +66,48 @@ def parse(source: str) -> ast.Module | None:
 
 @functools.lru_cache(maxsize=4096)
 def names(source: str) -> Names:
-    """The names that a cell binds and uses at the notebook's level, functions' bodies included."""
-    if parse(source) is None:
+    """The names that a cell binds at the notebook's level, and those that it needs from the cells before it."""
+    tree = parse(source)
+    if tree is None:
         return Names(parsed=False)
+    binds, defines, uses = set(), set(), set()
+
+    def simple(node: ast.stmt) -> None:
+        found = _symbols(node)
+        uses.update(found[2] - binds)
+        binds.update(found[0])
+        defines.update(found[1])
+
+    def block(nodes: list[ast.stmt]) -> None:
+        for node in nodes:
+            inner = [getattr(node, name) for name in ("body", "orelse", "finalbody") if getattr(node, name, None)]
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or not inner:
+                simple(node)
+            else:
+                header = copy.copy(node)
+                header.body, header.orelse, header.finalbody, header.handlers = [ast.Pass()], [], [], []
+                simple(
+                    ast.If(ast.Constant(1), [ast.Pass()], []) if isinstance(node, (ast.Try, ast.TryStar)) else header
+                )
+                for part in inner:
+                    block(part)
+                for handler in getattr(node, "handlers", ()):
+                    if handler.type is not None:
+                        simple(ast.Expr(handler.type))
+                    binds.update([handler.name] if handler.name else [])
+                    block(handler.body)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            block(tree.body)
+        except Exception:
+            return Names(parsed=False)
+    return Names(True, frozenset(binds), frozenset(defines), frozenset(uses))
+
+
+def _symbols(node: ast.stmt) -> tuple[set[str], set[str], set[str]]:
+    """Of one statement: names bound at the top or as globals, the same without imports, names used."""
     binds, defines, uses = set(), set(), set()
 
     def visit(table: symtable.SymbolTable, top: bool) -> None:
@@ -81,15 +122,10 @@ def names(source: str) -> Names:
         for child in table.get_children():
             visit(child, False)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for text in (lambda: source, lambda: to_python(source)):
-            try:
-                visit(symtable.symtable(text(), "cell", "exec"), True)
-                return Names(True, frozenset(binds), frozenset(defines), frozenset(uses))
-            except Exception:
-                continue
-    return Names(parsed=False)
+    visit(symtable.symtable(ast.unparse(node), "cell", "exec"), True)
+    if isinstance(node, (ast.AugAssign, ast.Delete)):
+        uses |= binds
+    return binds, defines, uses
 
 
 @functools.lru_cache(maxsize=4096)
@@ -645,16 +681,34 @@ class Piece:
     source: str
 
 
-def whole(submission: Submission) -> list[Piece]:
-    """The submission as it stands, test cells with their visible part only."""
-    return [Piece(cell.id, cell.source) for cell in submission.cells if cell.kind == "code"]
+def whole(source: Source, submission: Submission, everything: bool = False) -> list[Piece]:
+    """The submission as it stands, test cells with their visible part only.
+
+    Given cells that nobody needs (worked examples, measurements, plots: unchanged, not exported, nothing in them is used by
+    a test or by the student's own cells) are left out, unless `everything` is asked for: they would only take time.
+    """
+    code = [cell for cell in submission.cells if cell.kind == "code"]
+    wanted = set().union(*(names(task.hidden).uses | names(task.checks).uses for task in source.tasks.values()))
+    for cell in code:
+        if cell.role != "given" or cell.changed:
+            wanted |= names(cell.source).uses
+    needed = _needed(source, wanted)
+    return [
+        Piece(cell.id, cell.source)
+        for cell in code
+        if everything or cell.role != "given" or cell.changed or cell.origin.index in needed
+    ]
 
 
-def reference(source: Source, patched: dict[str, str] | None = None) -> list[Piece]:
-    """The reference notebook, hidden tests left out; `patched` replaces the text of solution cells by id."""
-    patched = patched or {}
-    text = {cell.id: cell.stub if cell.role == "test" else patched.get(cell.id, cell.source) for cell in source.cells}
-    return [Piece(cell.id, text[cell.id]) for cell in source.cells if cell.kind == "code"]
+def reference(source: Source, everything: bool = False) -> list[Piece]:
+    """The reference notebook, hidden tests left out."""
+    wanted = set().union(*(names(task.hidden).uses | names(task.checks).uses for task in source.tasks.values()))
+    needed = _needed(source, wanted)
+    return [
+        Piece(cell.id, cell.stub if cell.role == "test" else cell.source)
+        for cell in source.cells
+        if cell.kind == "code" and (everything or cell.role != "given" or cell.index in needed)
+    ]
 
 
 def alone(
@@ -706,21 +760,30 @@ def alone(
 
 
 def _needed(source: Source, wanted: set[str]) -> set[int]:
-    """Cells of the reference that have to run: all exported ones, and those that bind a name somebody needs."""
+    """Cells of the reference that have to run: all exported ones, those that bind a name that somebody needs, and those
+    that may change what such a name stands for."""
     candidates = [cell for cell in source.cells if cell.kind == "code" and cell.role in ("given", "solution")]
     needed = {cell.index for cell in candidates if cell.exported or cell.role == "solution"}
-    for cell in candidates:
-        if cell.index in needed:
-            wanted |= cell.names.uses
+    wanted = set(wanted).union(*(cell.names.uses for cell in candidates if cell.index in needed))
+    data = frozenset().union(*(_data(cell.source) for cell in candidates if not cell.exported))
     growing = True
     while growing:
         growing = False
         for cell in candidates:
-            if cell.index not in needed and cell.names.binds & wanted:
+            if cell.index not in needed and (cell.names.binds | cell.names.uses & data) & wanted:
                 needed.add(cell.index)
                 wanted |= cell.names.uses
                 growing = True
     return needed
+
+
+@functools.lru_cache(maxsize=1024)
+def _data(source: str) -> frozenset[str]:
+    """Names that a cell binds to something that another cell could change: neither functions, classes nor modules."""
+    tree = parse(source)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    fixed = {node.name for node in tree.body if isinstance(node, kinds)} if tree else set()
+    return names(source).defines - fixed
 
 
 __all__ = [
