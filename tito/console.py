@@ -63,7 +63,7 @@ def table(*columns: str, title: str | None = None):
 
     result = Table(title=title, box=box.SIMPLE_HEAD if speaks_unicode() else box.ASCII2, title_justify="left")
     for column in columns:
-        result.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
+        result.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     return result
 
 

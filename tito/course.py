@@ -58,7 +58,9 @@ class Course:
         start = Path(start or Path.cwd()).resolve()
         for folder in (start, *start.parents):
             if (folder / "settings.ini").is_file():
-                return cls.read(folder)
+                course = cls.read(folder)
+                if course.nbs.is_dir() or course.lib.is_dir():
+                    return course
         raise Mistake(
             f"{start} is not in a course.",
             expected="a settings.ini (nbs_path, lib_path) in this folder or above it",

@@ -189,12 +189,12 @@ def test_findings(cell: dict) -> list[str]:
         return [*found, f"does not compile: {error.msg}"]
     if not any(isinstance(node, ast.Assert) for node in ast.walk(seen)):
         found.append("has no visible check (an assert before the hidden region)")
-    probes = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    probes = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("probe_")]
     if not probes:
-        found.append("has no probe in its hidden region")
+        found.append("has no probe in its hidden region (`def probe_NAME(rng):`)")
     for node in tree.body:
-        if not isinstance(node, ast.FunctionDef) or not node.name.startswith("probe_"):
-            found.append(f"line {node.lineno} of its hidden region is no probe (`def probe_NAME(rng):`)")
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign | ast.Import | ast.ImportFrom):
+            found.append(f"line {node.lineno} of its hidden region runs: only probes and what they use stand there")
     for node in probes:
         if [argument.arg for argument in node.args.args] != ["rng"]:
             found.append(f"{node.name} takes exactly one argument, rng")
@@ -266,9 +266,9 @@ def solution_lines(source: str) -> list[str]:
 
 
 def telling(line: str) -> bool:
-    """Whether a line of a solution gives something away: long enough, and no comment or bare keyword."""
+    """Whether a line of a solution gives something away: long enough, no comment, not just the head of a block."""
     text = line.strip()
-    return len(text) >= 16 and not text.startswith("#")
+    return len(text) >= 20 and not text.startswith(("#", '"')) and not text.endswith((":", "(", "[", "{", ","))
 
 
 def given_away(notebook: dict) -> list[tuple[str, str]]:

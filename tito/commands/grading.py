@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -91,18 +92,17 @@ def grade(number: ModuleArgument, student: Student = None) -> None:
 def feedback(number: ModuleArgument, student: Student = None) -> None:
     """Write a feedback page for every graded submission of a module: feedback/STUDENT/NN_name/."""
     from ..console import say
-    from ..release import api, quiet
+    from ..release import api, config, quiet
 
     course = here()
     module = course.module(number)
+    config(course)
+    if not (course.root / "autograded").is_dir():
+        raise nothing_graded(module)
     grader = api(course)
     students = [student] if student else sorted(grader.get_autograded_students(module.folder))
     if not students:
-        raise Mistake(
-            f"No submission of {module.folder} has been graded.",
-            expected=f"autograded/STUDENT/{module.folder}",
-            hint=f"tito grade {module.nn}",
-        )
+        raise nothing_graded(module)
     for one in students:
         with quiet():
             result = grader.generate_feedback(module.folder, one)
@@ -112,6 +112,14 @@ def feedback(number: ModuleArgument, student: Student = None) -> None:
         say(f"feedback/{one}/{module.folder}")
 
 
+def nothing_graded(module) -> Mistake:
+    return Mistake(
+        f"No submission of {module.folder} has been graded.",
+        expected=f"autograded/STUDENT/{module.folder}",
+        hint=f"tito grade {module.nn}",
+    )
+
+
 def scores(
     number: Annotated[
         str | None, typer.Argument(metavar="NN", help="one module by task; all modules by default")
@@ -119,10 +127,14 @@ def scores(
 ) -> None:
     """Show the gradebook: a table of students and modules, or of students and the tasks of one module."""
     from ..console import say, show, table
-    from ..release import api
+    from ..release import api, config
 
     course = here()
     module = course.module(number) if number else None
+    what, hint = (module.folder, f"tito grade {module.nn}") if module else ("any module", "tito grade 01")
+    db_url = config(course).CourseDirectory.get("db_url", f"sqlite:///{course.root / 'gradebook.db'}")
+    if isinstance(db_url, str) and db_url.startswith("sqlite:///") and not Path(db_url[10:]).exists():
+        raise Mistake(f"There are no scores of {what} yet.", hint=hint)
     lines: dict[str, dict[str, float]] = {}
     maxima: dict[str, float] = {}
     with api(course).gradebook as gradebook:
@@ -140,8 +152,7 @@ def scores(
                     line[assignment.name] = submission.score
                     maxima[assignment.name] = submission.max_score
     if not lines:
-        what = module.folder if module else "any module"
-        raise Mistake(f"There are no scores of {what} yet.", hint=f"tito grade {module.nn if module else '01'}")
+        raise Mistake(f"There are no scores of {what} yet.", hint=hint)
     columns = sorted(maxima, key=lambda name: [int(p) if p.isdigit() else 0 for p in name.replace("_", "-").split("-")])
     view = table("student", *(f">{name.replace('-', '.') if module else name}" for name in columns), ">total")
     for student, line in sorted(lines.items()):
