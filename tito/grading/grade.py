@@ -285,7 +285,7 @@ class Grader:
         """What the reference hands back for every probe: run once, kept by content."""
         key = key_of("reference", self.release.key, seed, everything)
         if (kept := self.cache.get(key)) is None:
-            run = self._run(reference(self.source, everything), list(self.source.tasks.values()), seed)
+            run = self.run(reference(self.source, everything), list(self.source.tasks.values()), seed)
             found = {id: outcomes(run, task) for id, task in self.source.tasks.items()}
             for id, results in found.items():
                 for name, value in results.items():
@@ -306,7 +306,7 @@ class Grader:
 
     def outcomes_alone(self, task: Task, seed: int = 0, patched: dict[str, str] | None = None) -> Outcomes:
         """Outcomes of one task with the reference everywhere, its solution cells `patched`."""
-        return outcomes(self._run(alone(self.source, task, patched=patched), [task], seed), task)
+        return outcomes(self.run(alone(self.source, task, patched=patched), [task], seed), task)
 
     # -- a submission
 
@@ -316,7 +316,7 @@ class Grader:
         data = read_submission(submission)
         repaired = repair(self.source, data)
         tasks = [task for id, task in self.source.tasks.items() if id in repaired.attempted]
-        run = self._run(whole(self.source, repaired, self.everything), tasks, seed) if tasks else Run()
+        run = self.run(whole(self.source, repaired, self.everything), tasks, seed) if tasks else Run()
         expected = self.expected(seed) if tasks else {}
         first = {task.id: outcomes(run, task) for task in tasks}
         failed = {t.id for t in tasks if not all(same_outcome(expected[t.id][n], v) for n, v in first[t.id].items())}
@@ -328,7 +328,7 @@ class Grader:
             found, note, again = first[id], "", None
             if id in failed and self._worthwhile(task, repaired, run, failed):
                 pieces = alone(self.source, task, repaired, leave_out=stuck(run))
-                again = outcomes(self._run(pieces, [task], seed), task)
+                again = outcomes(self.run(pieces, [task], seed), task)
                 if passed(expected[id], again) >= passed(expected[id], found):
                     if passed(expected[id], again) > passed(expected[id], found):
                         note = "In your notebook as a whole this fails because of an error in another cell; "
@@ -406,7 +406,8 @@ class Grader:
                 partly.append(mistake)
         return (partly[0].name, partly[0].hint) if len(partly) == 1 else ("", "")
 
-    def _run(self, pieces: list[Piece], tasks: list[Task], seed: int) -> Run:
+    def run(self, pieces: list[Piece], tasks: list[Task], seed: int = 0) -> Run:
+        """Run cells in the sandbox, and the probes of `tasks` where their test cells stand."""
         cells = [Cell(piece.id, piece.source) for piece in pieces]
         present = {cell.id for cell in cells}
         snapshots = {task.test.id: task.id for task in tasks if task.test.id in present}

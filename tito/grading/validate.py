@@ -1,0 +1,146 @@
+"""Every gate of a release: the reference scores all, the blank nothing, each misconception loses its own task only.
+
+    findings = list(validate(Release.open("solutions/01_tensor/01_tensor.ipynb")))
+
+No finding: the module may be released. What each one says is enough to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .grade import Grader, Outcomes, Release, outcomes, same_outcome
+from .misconceptions import Misconception
+from .notebook import Piece, SourceError, Task, blank
+
+FEWEST_MISCONCEPTIONS = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that must not be released, and where."""
+
+    gate: str
+    task: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.gate}: {f'task {self.task}: ' if self.task else ''}{self.message}"
+
+
+def validate(
+    release: Release,
+    grader: Grader | None = None,
+    seed: int = 0,
+    fewest: int = FEWEST_MISCONCEPTIONS,
+    progress: Callable[[str], None] = lambda step: None,
+    **options: Any,
+) -> Iterator[Finding]:
+    """All findings, as they are found. `progress` is told of every step before it starts."""
+    own = grader is None
+    grader = grader or Grader(release, **options)
+    try:
+        progress("reference")
+        try:
+            expected = grader.expected(seed)
+        except SourceError as error:
+            yield Finding("reference", "", str(error))
+            return
+        yield from reference_scores_all(grader, expected, seed)
+        progress("blank")
+        yield from blank_scores_nothing(grader, expected, seed)
+        for id, task in release.source.tasks.items():
+            progress(f"misconceptions of {id}")
+            yield from misconceptions_are_told_apart(grader, task, expected[id], seed, fewest)
+    finally:
+        if own:
+            grader.close()
+
+
+def reference_scores_all(grader: Grader, expected: dict[str, Outcomes], seed: int) -> Iterator[Finding]:
+    """Run as a submission, run in full with every example, run task by task: the same outcomes each time."""
+    source = grader.source
+    result = grader.grade(as_submission(grader.release), seed)
+    for id, task in result.items():
+        if task.points != task.max_points:
+            yield Finding("reference", id, f"scores {task.points:g} of {task.max_points:g}: {task.message}")
+    try:
+        everything = grader.expected(seed, everything=True)
+    except SourceError as error:
+        yield Finding("reference", "", f"run with all examples: {error}")
+        everything = expected
+    for id, task in source.tasks.items():
+        for name in differing(expected[id], everything[id]):
+            yield Finding("reference", id, f"{name} depends on an example that is left out when a submission is graded")
+        for name in differing(expected[id], grader.outcomes_alone(task, seed)):
+            yield Finding("reference", id, f"{name} hands back something else when the task is judged by itself")
+
+
+def blank_scores_nothing(grader: Grader, expected: dict[str, Outcomes], seed: int) -> Iterator[Finding]:
+    """Graded, nothing at all; and with the stubs really run, in their own notebook and beside the reference, every probe fails."""
+    source = grader.source
+    notebook = as_submission(grader.release, blank)
+    result = grader.grade(notebook, seed)
+    if result.points:
+        yield Finding("blank", "", f"scores {result.points:g} points")
+    cells = [
+        Piece(cell.id, cell.stub)
+        for cell in source.cells
+        if cell.kind == "code" and (cell.role != "given" or cell.exported)
+    ]
+    run = grader.run(cells, list(source.tasks.values()), seed)
+    for id, task in source.tasks.items():
+        beside = grader.outcomes_alone(task, seed, patched={cell.id: cell.stub for cell in task.solutions})
+        for where, found in (("in the blank notebook", outcomes(run, task)), ("beside the reference", beside)):
+            for name in set(expected[id]) - set(differing(expected[id], found)):
+                yield Finding("blank", id, f"{name} passes {where} with nothing filled in")
+
+
+def misconceptions_are_told_apart(
+    grader: Grader, task: Task, expected: Outcomes, seed: int, fewest: int
+) -> Iterator[Finding]:
+    """Enough of them; each loses points of its own task; no two have the same outcomes; the feedback names each."""
+    known = [mistake for mistake in grader.release.misconceptions if mistake.task == task.id]
+    if len(known) < fewest:
+        yield Finding("misconceptions", task.id, f"{len(known)} are written down, at least {fewest} are wanted")
+    seen: list[tuple[Misconception, Outcomes]] = []
+    for mistake in known:
+        found = grader.mistaken(mistake, seed)
+        if not differing(expected, found):
+            yield Finding("misconceptions", task.id, f"{mistake.name!r} keeps all points: no probe notices it")
+            continue
+        for other, before in seen:
+            if not differing(before, found):
+                yield Finding("misconceptions", task.id, f"{mistake.name!r} and {other.name!r} have the same outcomes")
+        seen.append((mistake, found))
+
+
+def misconception_is_named(grader: Grader, mistake: Misconception, seed: int = 0) -> Iterator[Finding]:
+    """The whole way, as a submission: loses its own task only, and the feedback names it."""
+    patched = mistake.patched
+    result = grader.grade(as_submission(grader.release, lambda text, id: patched.get(id, text)), seed)
+    for id, task in result.items():
+        if id == mistake.task:
+            if task.points >= task.max_points:
+                yield Finding("misconceptions", id, f"{mistake.name!r} keeps all points")
+            elif task.misconception != mistake.name:
+                yield Finding("misconceptions", id, f"{mistake.name!r} is called {task.misconception or 'nothing'!r}")
+        elif task.points < task.max_points:
+            yield Finding("misconceptions", mistake.task, f"{mistake.name!r} costs points of {id}: {task.message}")
+
+
+def as_submission(release: Release, change: Callable[..., str] | None = None) -> dict:
+    """The reference as a student would hand it in; `change` rewrites the text of solution cells."""
+    cells = []
+    for cell in release.source.cells:
+        text = cell.stub if cell.role == "test" else cell.source
+        if cell.role == "solution" and change is not None:
+            text = cell.stub if change is blank else change(text, cell.id)
+        cells.append({"cell_type": cell.kind, "id": cell.id, "metadata": dict(cell.metadata), "source": text})
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def differing(expected: Outcomes, found: Outcomes) -> list[str]:
+    return [name for name, value in expected.items() if not same_outcome(value, found[name])]
