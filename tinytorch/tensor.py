@@ -2,27 +2,29 @@
 
 # %% auto #0
 __all__ = ['float16', 'float32', 'float64', 'uint8', 'int8', 'int16', 'int32', 'int64', 'bool_', 'complex64', 'KIND', 'SCALARS',
-           'grad_mode', 'CPU', 'new', 'NAMESPACE', 'METHODS', 'Methods', 'cast', 'clone', 'add', 'sub', 'mul', 'div',
-           'power', 'floor_divide', 'remainder', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge',
-           'logical_and', 'logical_or', 'logical_xor', 'bitwise_and', 'bitwise_or', 'bitwise_xor', 'logical_not',
-           'bitwise_not', 'absolute', 'neg', 'sign', 'square', 'floor', 'ceil', 'trunc', 'exp', 'log', 'sqrt', 'sin',
-           'cos', 'tan', 'sinh', 'cosh', 'tanh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal', 'isnan', 'isinf',
-           'isfinite', 'default_generator', 'shape_of', 'to_array', 'contiguous_strides', 'is_contiguous',
-           'promote_types', 'result_type', 'GradMode', 'array_module', 'unify', 'as_dtype', 'share', 'Operation',
-           'bind', 'explain', 'find_derivative', 'device', 'wrap', 'array_of', 'numbers_format', 'written', 'shown',
-           'find_function', 'Method', 'operator', 'conversion', 'Tensor', 'Handle', 'rebuilt', 'dim_of', 'sizes_of',
-           'move', 'tensor', 'broadcast_shapes', 'no_zero', 'sigmoid', 'where', 'masked_fill', 'strided', 'strides_of',
-           'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze', 'unsqueeze', 'flatten',
-           'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'place', 'put', 'grid_of', 'gather',
-           'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total', 'amax', 'amin', 'argmax', 'argmin', 'prod',
-           'cumsum', 'count_of', 'float_only', 'mean', 'var', 'logsumexp', 'matmul', 'cat', 'stack', 'split', 'chunk',
-           'narrow', 'Pair', 'argsort', 'pick', 'sort', 'topk_indices', 'topk', 'overwrite', 'write_through',
-           'put_whole', 'Generator', 'manual_seed', 'random_source', 'finished', 'full', 'zeros', 'ones', 'arange',
-           'rand', 'randn', 'randint', 'randperm', 'normal']
+           'NAMESPACE', 'METHODS', 'Methods', 'CPU', 'new', 'grad_mode', 'cast', 'clone', 'default_generator', 'add',
+           'sub', 'mul', 'div', 'power', 'floor_divide', 'remainder', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le',
+           'gt', 'ge', 'logical_and', 'logical_or', 'logical_xor', 'bitwise_and', 'bitwise_or', 'bitwise_xor',
+           'logical_not', 'bitwise_not', 'absolute', 'neg', 'sign', 'square', 'floor', 'ceil', 'trunc', 'exp', 'log',
+           'sqrt', 'sin', 'cos', 'tan', 'sinh', 'cosh', 'tanh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal',
+           'isnan', 'isinf', 'isfinite', 'shape_of', 'to_array', 'contiguous_strides', 'is_contiguous', 'promote_types',
+           'result_type', 'find_function', 'Method', 'operator', 'conversion', 'Reading', 'Arithmetic', 'Shapes',
+           'InPlace', 'Conversions', 'Gradients', 'Tensor', 'device', 'wrap', 'array_of', 'numbers_format', 'written',
+           'shown', 'Handle', 'rebuilt', 'dim_of', 'sizes_of', 'move', 'GradMode', 'array_module', 'unify', 'as_dtype',
+           'share', 'bind', 'explain', 'find_derivative', 'Operation', 'tensor', 'Generator', 'manual_seed',
+           'random_source', 'new_shape', 'finished', 'full', 'zeros', 'ones', 'arange', 'rand', 'randn', 'randint',
+           'randperm', 'normal', 'broadcast_shapes', 'no_zero', 'sigmoid', 'where', 'masked_fill', 'strided',
+           'strides_of', 'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze', 'unsqueeze',
+           'flatten', 'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'place', 'put', 'checked_index',
+           'grid_of', 'gather', 'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total', 'amax', 'amin', 'argmax',
+           'argmin', 'prod', 'cumsum', 'count_of', 'float_only', 'mean', 'var', 'logsumexp', 'matmul', 'narrow', 'cat',
+           'stack', 'split', 'chunk', 'Pair', 'argsort', 'pick', 'sort', 'topk_indices', 'topk', 'overwrite',
+           'write_through', 'put_whole']
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #6252fe66
 import sys
 import threading
+import warnings
 from functools import partial
 from importlib import import_module
 from types import MethodType
@@ -30,16 +32,19 @@ from types import MethodType
 import numpy as np
 from numpy import generic, ndarray
 
-# %% ../solutions/01_tensor/01_tensor.ipynb #eafe5fc3
+# %% ../solutions/01_tensor/01_tensor.ipynb #45b12c2b
 float16, float32, float64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 uint8, int8, int16, int32, int64 = (np.dtype(name) for name in ("uint8", "int8", "int16", "int32", "int64"))
 bool_, complex64 = np.dtype("bool"), np.dtype("complex64")
+
+warnings.filterwarnings("ignore", "divide by zero|invalid value|overflow", RuntimeWarning, f"tinytorch|{__name__}")
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-1-solution
 def shape_of(data):
     """The shape of a number, an array, or nested lists of them: `shape_of([[1, 2, 3], [4, 5, 6]])` is `(2, 3)`.
 
-    All items of a list must have one shape; else ValueError, which names the first item that differs and both shapes.
+    All items of a list must have one shape; else ValueError, which names the first item that differs from item 0 and
+    both shapes, as in "item 0 has shape (2,), item 1 has shape (3,)".
     """
     ### BEGIN SOLUTION
     if not isinstance(data, (list, tuple)):
@@ -139,184 +144,512 @@ def result_type(*inputs):
     return first
     ### END SOLUTION
 
-# %% ../solutions/01_tensor/01_tensor.ipynb #7f2efe5b
-class GradMode(threading.local):
-    """Whether operations record what they do, so that gradients can be computed; each thread has its own switch."""
-
-    enabled = True
+# %% ../solutions/01_tensor/01_tensor.ipynb #aba32abd
+NAMESPACE = globals()  # methods find their functions here at the moment they are called
 
 
-grad_mode = GradMode()
+def find_function(name):
+    """The function behind a method: from this module, or from the package that knows all modules."""
+    return NAMESPACE[name] if name in NAMESPACE else getattr(import_module("tinytorch"), name)
 
 
-def array_module(array):
-    """The module that the array comes from: numpy, or cupy for an array on a GPU."""
-    return np if type(array) is ndarray else sys.modules[type(array).__module__.partition(".")[0]]
+class Method:
+    """A method that is the function of the same name, with the tensor as its first argument: `x.exp()` is `exp(x)`.
 
-
-def unify(a, b, floating=False):
-    """Two inputs in the dtype that `result_type` says (at least float32 if `floating`); Python numbers adapt by themselves."""
-    if type(b) is float:
-        if type(a) is ndarray and a.dtype.kind == "f":
-            return a, b
-    else:
-        try:
-            if a.dtype is b.dtype and not floating:
-                return a, b
-        except AttributeError:
-            pass
-    a, b = (x.item() if isinstance(x, generic) else x for x in (a, b))
-    for x in (a, b):
-        if type(x) not in SCALARS and not hasattr(x, "dtype"):
-            raise TypeError(f"expected tensors or numbers, got {type(x).__name__}: try tinytorch.tensor(...) on it")
-    dtype = result_type(a, b)
-    if floating and dtype.kind in "biu":
-        dtype = float32
-    if type(a) in SCALARS and type(b) in SCALARS:
-        return dtype.type(a), dtype.type(b)
-    return as_dtype(a, dtype), as_dtype(b, dtype)
-
-
-def as_dtype(x, dtype):
-    """An array in this dtype; a Python float stays what it is, for NumPy lets it adapt."""
-    if type(x) in SCALARS:
-        return x if dtype.kind not in "iu" else np.asarray(x).astype(dtype)
-    return x.astype(dtype, copy=False)
-
-
-def share(result, source):
-    """Let a view count changes together with its source, if it is one: `reshape` and indexing sometimes have to copy."""
-    base, array = result.array.base, source.array
-    while base is not None and base is not array and base is not array.base:
-        base = getattr(base, "base", None)
-    if base is not None or result.array is array:
-        result._version = source._version
-        if len(source._version) == 1:
-            source._version.append(array)  # the array whose views the others are
-
-# %% ../solutions/01_tensor/01_tensor.ipynb #01-4-solution
-class Operation:
-    """A function on arrays that also works on Tensors: `mul = Operation(np.multiply, promotes=True)`.
-
-    The positional parameters of `forward` are the arrays, its keyword-only parameters are options. Called with Tensors,
-    an operation computes on their arrays, wraps the result, and records itself when a gradient is wanted. Called with arrays
-    alone it returns an array.
+    With a trailing underscore, as in PyTorch, it works in place: `x.exp_()` overwrites x with `exp(x)`.
     """
 
-    def __init__(self, forward, *, name=None, promotes=False, floating=False, view=False):
-        self.forward, self.name = forward, name or forward.__name__
-        self.promotes, self.floating, self.view = promotes, floating, view
-        self.__name__, self.__doc__ = self.name, forward.__doc__
-        self.derivative = None  # module 02 puts it here
-        self.ufunc = isinstance(forward, np.ufunc)
-        if self.ufunc:
-            self.inputs, self.options, self.variadic = ("a", "b")[: forward.nin], (), False
-        else:
-            code = forward.__code__
-            self.variadic = bool(code.co_flags & 4)  # def forward(*arrays)
-            self.inputs = code.co_varnames[: code.co_argcount]
-            self.options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-        self.arity = -1 if self.variadic else len(self.inputs)
+    def __init__(self, name):  # "exp", "exp_", or "abs=absolute": the function has another name
+        name, _, function = name.partition("=")
+        self.name, self.in_place = function or name.removesuffix("_"), name.endswith("_")
+
+    def __get__(self, tensor, kind=None):
+        function = NAMESPACE.get(self.name) or find_function(self.name)
+        if self.in_place:
+            function = partial(overwrite, function)
+            return function if tensor is None else partial(function, tensor)
+        return function if tensor is None else MethodType(function, tensor)
+
+
+METHODS = """
+    abs=absolute neg sign exp log log2 log10 log1p expm1 sqrt rsqrt square reciprocal sin cos tan sinh cosh tanh sigmoid erf
+    floor ceil trunc round frac isnan isinf isfinite logical_not mul pow=power floor_divide remainder maximum minimum
+    eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not masked_fill clamp clip=clamp lerp addcmul addcdiv nan_to_num relu softmax log_softmax
+    transpose swapaxes=transpose flatten unflatten ravel t squeeze unsqueeze broadcast_to narrow select movedim diagonal diag
+    trace tril triu roll repeat_interleave split chunk unbind as_strided unfold index_select index_add index_fill gather
+    scatter scatter_add take_along_dim masked_select nonzero mean median max min amax amin argmax argmin any all
+    nansum prod cumsum count_nonzero sort argsort topk unique bincount norm logsumexp allclose equal isclose matmul mm bmm mv
+    dot outer addmm abs_=absolute neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_ floor_ ceil_
+    round_ relu_ mul_ div_ pow_=power remainder_ masked_fill_ clamp_ clip_=clamp lerp_ addcmul_ addcdiv_ scatter_
+    scatter_add_ index_add_ index_fill_ tril_ triu_ logical_not_
+""".split()
+Methods = type("Methods", (), {"__slots__": (), **{name.partition("=")[0]: Method(name) for name in METHODS}})
+
+
+def operator(name, reflected=False):
+    """The method behind an operator: `a + b` asks `a.__add__(b)`, and `2 + b`, where 2 knows no tensors, `b.__radd__(2)`."""
+    if reflected:
+        return lambda self, other: NAMESPACE[name](other, self)
+    return lambda self, other: NAMESPACE[name](self, other)
+
+
+def conversion(dtype):
+    """The method that converts to one dtype, as in `x.double()`."""
+    return lambda self: self.to(dtype)
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #e8e54b8c
+class Reading:
+    """Out of a tensor: numbers, lists, arrays, text."""
+
+    __slots__ = ()
+
+    def item(self):
+        """The only element, as a Python number."""
+        if self.array.size != 1:
+            raise RuntimeError(f"item() needs a tensor with one element, this one has shape {self.shape}: try tolist()")
+        return self.array.item()
+
+    def tolist(self):
+        """Nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self):
+        """The array itself (it shares the memory)."""
+        if self.requires_grad:
+            raise RuntimeError("Can't call numpy() on a Tensor that requires grad: use tensor.detach().numpy()")
+        if self.device.type != "cpu":
+            raise TypeError(f"can't convert a tensor on {self.device} to NumPy: use tensor.cpu() first")
+        return self.array
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __len__(self):
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor: it is a single number, see item()")
+        return len(self.array)
+
+    def __iter__(self):
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor: it is a single number, see item()")
+        return (self[i] for i in range(len(self.array)))
+
+    def __bool__(self):
+        if self.array.size != 1:
+            raise RuntimeError(f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()")
+        return bool(self.array.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __complex__(self):
+        return complex(self.item())
+
+    def __index__(self):
+        if self.array.dtype.kind not in "biu" or self.array.size != 1:
+            raise TypeError(f"only a one-element integer tensor can be an index, got shape {self.shape}, {self.dtype}")
+        return int(self.array.item())
+
+    def __contains__(self, item):
+        return bool((self == item).array.any())
 
     def __repr__(self):
-        return f"<operation {self.name}>"
+        return shown(self)
 
-    def __call__(self, *inputs, **options):
-        if len(inputs) != self.arity:
-            inputs, options = bind(self, inputs, options)
-        ### BEGIN SOLUTION
-        arrays, bare, wanted = [], True, False
-        for x in inputs:
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec and self.ndim == 0 else repr(self)
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #4a45576a
+class Arithmetic:
+    """Operators, and methods whose arguments are not simply those of the function."""
+
+    __slots__ = ()
+
+    def __add__(self, other):
+        return add(self, other)
+
+    def __sub__(self, other):
+        return sub(self, other)
+
+    def __mul__(self, other):
+        return mul(self, other)
+
+    def __truediv__(self, other):
+        return div(self, other)
+
+    __radd__, __rsub__ = operator("add", reflected=True), operator("sub", reflected=True)
+    __rmul__, __rtruediv__ = operator("mul", reflected=True), operator("div", reflected=True)
+    __pow__, __rpow__ = operator("power"), operator("power", reflected=True)
+    __matmul__, __rmatmul__ = operator("matmul"), operator("matmul", reflected=True)
+    __floordiv__, __rfloordiv__ = operator("floor_divide"), operator("floor_divide", reflected=True)
+    __mod__, __rmod__ = operator("remainder"), operator("remainder", reflected=True)
+    __lt__, __le__, __gt__, __ge__ = operator("lt"), operator("le"), operator("gt"), operator("ge")
+    __and__, __or__, __xor__ = operator("bitwise_and"), operator("bitwise_or"), operator("bitwise_xor")
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return eq(self, other) if other is not None and not isinstance(other, str) else False
+
+    def __ne__(self, other):
+        return ne(self, other) if other is not None and not isinstance(other, str) else True
+
+    def __neg__(self):
+        return neg(self)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return absolute(self)
+
+    def __invert__(self):
+        return bitwise_not(self)
+
+    def __iadd__(self, other):
+        return overwrite(add, self, other)
+
+    def __isub__(self, other):
+        return overwrite(sub, self, other)
+
+    def __imul__(self, other):
+        return overwrite(mul, self, other)
+
+    def __itruediv__(self, other):
+        return overwrite(div, self, other)
+
+    def __getitem__(self, index):
+        return getitem(self, index=index_of(index))
+
+    def __setitem__(self, index, value):
+        overwrite(setitem, self, value, index=index_of(index))
+
+    def add(self, other, *, alpha=1):
+        """self + alpha * other"""
+        return add(self, other if alpha == 1 else other * alpha)
+
+    def sub(self, other, *, alpha=1):
+        """self - alpha * other"""
+        return sub(self, other if alpha == 1 else other * alpha)
+
+    def div(self, other, *, rounding_mode=None):
+        """self / other, rounded towards zero ("trunc") or down ("floor") when that is wanted."""
+        return (
+            div(self, other)
+            if rounding_mode is None
+            else find_function("divide")(self, other, rounding_mode=rounding_mode)
+        )
+
+    def where(self, condition, other):
+        """self where the condition holds, else other."""
+        return where(condition, self, other)
+
+    def var(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        """The variance, of all elements or along dimensions; unbiased=False is an older way to say correction=0."""
+        return var(self, dim=dim, correction=correction if unbiased is None else int(unbiased), keepdim=keepdim)
+
+    def std(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        """The standard deviation, the square root of `var`."""
+        return sqrt(self.var(dim, unbiased, keepdim, correction=correction))
+
+    def sum(self, dim=None, keepdim=False, dtype=None):
+        """The sum of all elements, or along one or several dimensions."""
+        return total(self, dim=dim, keepdim=keepdim, dtype=dtype)
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #35418dca
+class Shapes:
+    """Methods that take sizes one by one or as one tuple."""
+
+    __slots__ = ()
+
+    def reshape(self, *shape):
+        """The same elements in another shape: a view where the memory allows it, else a copy. One size may be -1."""
+        return reshape(self, shape=sizes_of(shape))
+
+    def view(self, *shape):
+        """The same memory in another shape; RuntimeError when that takes a copy."""
+        if len(shape) == 1 and isinstance(shape[0], np.dtype):
+            return wrap(self.array.view(shape[0]))
+        return view(self, shape=sizes_of(shape))
+
+    def view_as(self, other):
+        """The same memory in the other's shape."""
+        return view(self, shape=other.shape)
+
+    def reshape_as(self, other):
+        """The same elements in the other's shape."""
+        return reshape(self, shape=other.shape)
+
+    def permute(self, *dims):
+        """The dimensions in another order (a view)."""
+        return permute(self, dims=sizes_of(dims))
+
+    def expand(self, *shape):
+        """Dimensions of size 1 repeated without copying; -1 keeps a size."""
+        return expand(self, shape=sizes_of(shape))
+
+    def expand_as(self, other):
+        """Expanded to the other's shape."""
+        return expand(self, shape=other.shape)
+
+    def repeat(self, *repeats):
+        """Copies of the tensor laid side by side, so often along each dimension."""
+        return find_function("repeat")(self, sizes_of(repeats))
+
+    def tile(self, *repeats):
+        """Like repeat, for the last dimensions."""
+        return find_function("tile")(self, sizes_of(repeats))
+
+    def flip(self, *dims):
+        """The order of the elements reversed along these dimensions."""
+        return find_function("flip")(self, sizes_of(dims))
+
+    def contiguous(self):
+        """The tensor itself when its elements lie in memory in reading order, else a copy that does."""
+        return self if self.array.flags.c_contiguous else clone(self)
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #e1836750
+class InPlace:
+    """Methods that overwrite the tensor."""
+
+    __slots__ = ()
+
+    def add_(self, other, *, alpha=1):
+        """self += alpha * other"""
+        return overwrite(add, self, other if alpha == 1 else other * alpha)
+
+    def sub_(self, other, *, alpha=1):
+        """self -= alpha * other"""
+        return overwrite(sub, self, other if alpha == 1 else other * alpha)
+
+    def copy_(self, other):
+        """Overwrite with the other's elements, cast and broadcast."""
+        return overwrite(setitem, self, other, index=...)
+
+    def fill_(self, value):
+        """Overwrite all elements with one number."""
+        return overwrite(setitem, self, value, index=...)
+
+    def zero_(self):
+        """Overwrite all elements with 0."""
+        return overwrite(setitem, self, 0, index=...)
+
+    def normal_(self, mean=0.0, std=1.0, *, generator=None):
+        """Overwrite with normally distributed numbers."""
+        return overwrite(setitem, self, normal(mean, std, self.shape, generator=generator), index=...)
+
+    def uniform_(self, a=0.0, b=1.0, *, generator=None):
+        """Overwrite with numbers evenly distributed between a and b."""
+        return overwrite(setitem, self, rand(self.shape, generator=generator) * (b - a) + a, index=...)
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #baab33ab
+class Conversions:
+    """To other dtypes and devices, and new tensors like this one."""
+
+    __slots__ = ()
+
+    half, float, double = conversion(float16), conversion(float32), conversion(float64)
+    int, long, bool = conversion(int32), conversion(int64), conversion(bool_)
+
+    def to(self, *target, dtype=None, device=None, copy=False, non_blocking=False):
+        """To a dtype, a device, or both, or those of another tensor; the tensor itself when nothing has to change."""
+        for x in target:
             if isinstance(x, Tensor):
-                bare = False
-                arrays.append(x.array)
-                if x.requires_grad:
-                    wanted = True
-            else:
-                arrays.append(x)
-        if bare:
-            return self.forward(*arrays, **options)
-        if options:
-            options = {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
-        if self.promotes:
-            arrays = unify(*arrays, self.floating)
-        elif self.floating and arrays[0].dtype.kind in "biu":
-            arrays = [arrays[0].astype(float32)]
-        try:
-            out = self.forward(*arrays, **options)
-        except (ValueError, TypeError, IndexError, AttributeError) as error:
-            raise explain(self, error, arrays) from None
-        result = wrap(out)
-        if self.view:
-            share(result, inputs[0])
-        ### END SOLUTION
-        if wanted and grad_mode.enabled and result.array.dtype.kind in "fc":
-            derivative = self.derivative or find_derivative(self)
-            result.requires_grad = True
-            result.grad_fn = derivative.record(self, inputs, arrays, result.array, result._version, options)
+                dtype, device = x.dtype, x.device
+            elif isinstance(x, (type(CPU), str)):
+                device = x
+            elif x is not None and not isinstance(x, bool):
+                dtype = x
+        moved = self if device is None else move(self, device)
+        if dtype is not None and moved.dtype != np.dtype(dtype):
+            return cast(moved, dtype=np.dtype(dtype))
+        return clone(moved) if copy and moved is self else moved
+
+    def type_as(self, other):
+        """In the other's dtype."""
+        return self.to(other.dtype)
+
+    def cpu(self):
+        """In the computer's memory."""
+        return self.to("cpu")
+
+    def cuda(self, device=None):
+        """In a GPU's memory."""
+        return self.to("cuda" if device is None else f"cuda:{device}")
+
+    def new_tensor(self, data, dtype=None):
+        """`tensor(data)` with this dtype."""
+        return tensor(data, dtype=dtype or self.dtype)
+
+    def new_zeros(self, *shape, dtype=None):
+        """Zeros with this dtype."""
+        return full(sizes_of(shape), 0, dtype=dtype or self.dtype)
+
+    def new_ones(self, *shape, dtype=None):
+        """Ones with this dtype."""
+        return full(sizes_of(shape), 1, dtype=dtype or self.dtype)
+
+    def new_full(self, shape, value, dtype=None):
+        """One number everywhere, with this dtype."""
+        return full(shape, value, dtype=dtype or self.dtype)
+
+    def new_empty(self, *shape, dtype=None):
+        """Zeros with this dtype (nobody should rely on what is in it)."""
+        return full(sizes_of(shape), 0, dtype=dtype or self.dtype)
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #8bb99366
+class Gradients:
+    """What connects a tensor to the graph that it was computed by."""
+
+    __slots__ = ()
+
+    def clone(self):
+        """A copy with its own memory."""
+        return clone(self)
+
+    def detach(self):
+        """The same memory, outside the graph."""
+        tensor = wrap(self.array)
+        tensor._version = self._version
+        return tensor
+
+    def detach_(self):
+        """Take this tensor out of the graph."""
+        self.requires_grad, self.grad_fn = False, None
+        return self
+
+    def requires_grad_(self, requires_grad=True):
+        """Say that gradients are wanted for this tensor, or not."""
+        if requires_grad and self.array.dtype.kind not in "fc":
+            raise RuntimeError(
+                f"only floating-point tensors can require gradients, this one is {self.dtype}: use .float()"
+            )
+        if not requires_grad and self.grad_fn is not None:
+            raise RuntimeError(
+                "only leaves can stop requiring gradients; use x.detach() for a tensor outside the graph"
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False):
+        """Gradients of this tensor with respect to the leaves that it was computed from, added to their `.grad`."""
+        if not self.requires_grad:
+            raise RuntimeError(
+                "this tensor does not require grad and has no grad_fn: was anything it was computed from made with "
+                "requires_grad=True, and outside no_grad()?"
+            )
+        if self.grad_fn is not None:
+            return self.grad_fn.backward(self, gradient, retain_graph, create_graph)
+        if gradient is None and self.array.size != 1:
+            raise RuntimeError(f"grad can be implicitly created only for scalars; this tensor has shape {self.shape}")
+        one = full(self.shape, 1, dtype=self.dtype) if gradient is None else clone(gradient)
+        self.grad = one if self.grad is None else self.grad + one
+
+    def register_hook(self, hook):
+        """Call `hook(gradient)` when this tensor's gradient is known; a tensor it returns replaces it. See `Handle.remove`."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradients")
+        if self.grad_fn is not None:
+            return self.grad_fn.register_hook(hook)
+        self._hooks = {} if self._hooks is None else self._hooks
+        return Handle(self._hooks, hook)
+
+    def retain_grad(self):
+        """Keep `.grad` also for this tensor, which was computed from others."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on a tensor that has requires_grad=False")
+        if self.grad_fn is not None:
+            self.grad_fn.retain_grad(self)
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #d499307a
+class Tensor(Reading, Arithmetic, Shapes, InPlace, Conversions, Gradients, Methods):
+    """An array with numbers of one dtype, and what is needed to differentiate what was computed with it.
+
+    `Tensor(data)` makes float32 of anything (as torch.Tensor does); `tensor(data)` infers the dtype. Tensors made by `reshape`,
+    `transpose`, slicing, `expand` and `detach` are views: they share the memory of the tensor that they were made from.
+    """
+
+    __slots__ = ("array", "requires_grad", "grad", "grad_fn", "_version", "_hooks", "__weakref__")
+    __array_priority__ = 1000  # ndarray + Tensor lets Tensor do it
+
+    def __init__(self, data=(), requires_grad=False):
+        source = data if isinstance(data, Tensor) else wrap(to_array(data, float32))
+        self.array = source.array.astype(float32, copy=False)
+        self._version = source._version if self.array is source.array else [0]
+        self.requires_grad, self.grad, self.grad_fn, self._hooks = bool(requires_grad), None, None, None
+
+    shape = property(lambda self: self.array.shape, doc="The sizes of the dimensions, a tuple.")
+    ndim = property(lambda self: self.array.ndim, doc="How many dimensions there are.")
+    dtype = property(lambda self: self.array.dtype, doc="The type of the numbers, a NumPy dtype.")
+    nbytes = property(lambda self: self.array.nbytes, doc="The bytes of all elements.")
+    itemsize = property(lambda self: self.array.itemsize, doc="The bytes of one element.")
+    is_leaf = property(lambda self: self.grad_fn is None, doc="Whether it was made by the user, not by an operation.")
+    T = property(
+        lambda self: permute(self, dims=tuple(range(self.ndim))[::-1]), doc="All dimensions reversed (a view)."
+    )
+    mT = property(lambda self: transpose(self, dim0=-2, dim1=-1), doc="The last two dimensions swapped (a view).")
+    is_cuda = property(lambda self: self.device.type == "cuda", doc="Whether the memory is on a GPU.")
+
+    @property
+    def device(self):
+        """Where the memory is."""
+        return CPU if isinstance(self.array, ndarray) else device("cuda", self.array.device.id)
+
+    @property
+    def data(self):
+        """The same memory, outside the graph and the version count."""
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, other):
+        self.array = array_of(other)
+
+    def dim(self):
+        """How many dimensions there are."""
+        return self.array.ndim
+
+    def numel(self):
+        """How many elements there are."""
+        return self.array.size
+
+    def size(self, dim=None):
+        """The shape, or one entry of it."""
+        return self.array.shape if dim is None else self.array.shape[dim_of(dim, self.ndim)]
+
+    def stride(self, dim=None):
+        """How many elements to step in memory to the next index, for every dimension or one."""
+        strides = tuple(step // self.array.itemsize for step in self.array.strides)
+        return strides if dim is None else strides[dim_of(dim, self.ndim)]
+
+    def is_contiguous(self):
+        """Whether the elements lie in memory in reading order."""
+        return is_contiguous(self.shape, self.stride())
+
+    def element_size(self):
+        """The bytes of one element."""
+        return self.array.itemsize
+
+    def is_floating_point(self):
+        """Whether the numbers are floats."""
+        return self.array.dtype.kind == "f"
+
+    def data_ptr(self):
+        """The address of the first element."""
+        return self.array.ctypes.data if isinstance(self.array, ndarray) else self.array.data.ptr
+
+    def __deepcopy__(self, memo):
+        if self.grad_fn is not None:
+            raise RuntimeError("only leaves can be deep-copied; this tensor is part of a graph: use x.detach().clone()")
+        memo[id(self)] = result = rebuilt(
+            type(self), self.array.copy(), self.requires_grad, getattr(self, "__dict__", {})
+        )
+        result.grad = None if self.grad is None else wrap(self.grad.array.copy())
         return result
 
-# %% ../solutions/01_tensor/01_tensor.ipynb #aba32abd
-def bind(operation, inputs, options):
-    """Sort arguments out as PyTorch does: lists of tensors, options given by position, inputs given by name."""
-    names = operation.inputs
-    if operation.variadic:
-        extra = ()
-        if inputs and isinstance(inputs[0], (list, tuple)):
-            inputs, extra = tuple(inputs[0]), inputs[1:]
-        elif "tensors" in options:
-            inputs = tuple(options.pop("tensors"))
-    else:
-        inputs, extra = inputs[: len(names)], inputs[len(names) :]
-        for name, alias in zip(names[len(inputs) :], ("input", "other", "other")[len(inputs) :]):
-            if name in options or alias in options:
-                inputs += (options.pop(name if name in options else alias),)
-        needed = len(names) - len(operation.forward.__defaults__ or ()) if not operation.ufunc else len(names)
-        if len(inputs) < needed:
-            raise TypeError(f"{operation.name}: expected {needed} inputs ({', '.join(names)}), got {len(inputs)}")
-        inputs += (None,) * (len(names) - len(inputs))
-    if len(extra) > len(operation.options):
-        raise TypeError(
-            f"{operation.name}: too many arguments; after the inputs it takes {operation.options or 'none'}"
-        )
-    for name, value in zip(operation.options, extra):
-        if name in options:
-            raise TypeError(f"{operation.name}: {name} was given twice, by position and by name")
-        options[name] = value
-    return inputs, options
-
-
-def explain(operation, error, arrays):
-    """The error that a student sees: what was expected, what came, what to try."""
-    shapes = [x.shape for x in arrays if hasattr(x, "shape")]
-    if isinstance(error, AttributeError):
-        strange = [type(x).__name__ for x in arrays if not hasattr(x, "dtype")]
-        return TypeError(f"{operation.name}: expected tensors, got {strange[0]}") if strange else error
-    if isinstance(error, IndexError) or "empty sequence" in str(error):
-        return IndexError(f"{operation.name}: {error}; the tensor has shape {shapes[0]}")
-    if operation.promotes and isinstance(error, ValueError) and len(shapes) > 1:
-        try:
-            broadcast_shapes(*shapes)
-        except RuntimeError as better:
-            return RuntimeError(f"{operation.name}: {better}")
-    if isinstance(error, TypeError) and not any(word in str(error) for word in ("numpy boolean", "ufunc")):
-        return error
-    dtypes = ", ".join(str(x.dtype) for x in arrays if hasattr(x, "dtype"))
-    return RuntimeError(f"{operation.name}: {error} (inputs of shape {', '.join(map(str, shapes))}, dtype {dtypes})")
-
-
-def find_derivative(operation):
-    """The derivative of the operation; the first call imports module 02, which registers them all."""
-    try:
-        import_module("tinytorch.autograd")
-    except ModuleNotFoundError:
-        raise RuntimeError("Autograd is built in module 02: finish it, then run 'tito export 02'") from None
-    if operation.derivative is None:
-        raise RuntimeError(
-            f"{operation.name} has no derivative: use it on x.detach(), under no_grad(), or register one with "
-            "tinytorch.autograd.derivative"
-        )
-    return operation.derivative
+    def __reduce__(self):
+        return rebuilt, (type(self), self.array, self.requires_grad, getattr(self, "__dict__", {}))
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #cc7d0709
 class device:
@@ -420,491 +753,6 @@ def shown(tensor):
     return f"tensor({text})"
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #3c2941d3
-NAMESPACE = globals()  # methods find their functions here at the moment they are called
-
-
-def find_function(name):
-    """The function behind a method: from this module, or from the package that knows all modules."""
-    return NAMESPACE[name] if name in NAMESPACE else getattr(import_module("tinytorch"), name)
-
-
-class Method:
-    """A method that is the function of the same name, with the tensor as its first argument: `x.exp()` is `exp(x)`.
-
-    With a trailing underscore, as in PyTorch, it works in place: `x.exp_()` overwrites x with `exp(x)`.
-    """
-
-    def __init__(self, name):  # "exp", "exp_", or "abs=absolute": the function has another name
-        name, _, function = name.partition("=")
-        self.name, self.in_place = function or name.removesuffix("_"), name.endswith("_")
-
-    def __get__(self, tensor, kind=None):
-        function = NAMESPACE.get(self.name) or find_function(self.name)
-        if self.in_place:
-            function = partial(overwrite, function)
-            return function if tensor is None else partial(function, tensor)
-        return function if tensor is None else MethodType(function, tensor)
-
-
-METHODS = """
-    abs=absolute neg sign exp log log2 log10 log1p expm1 sqrt rsqrt square reciprocal sin cos tan sinh cosh tanh sigmoid erf
-    floor ceil trunc round frac isnan isinf isfinite logical_not mul pow=power floor_divide remainder maximum minimum
-    eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not masked_fill clamp clip=clamp lerp addcmul addcdiv nan_to_num relu softmax log_softmax
-    transpose swapaxes=transpose flatten unflatten ravel t squeeze unsqueeze broadcast_to narrow select movedim diagonal diag
-    trace tril triu roll repeat_interleave split chunk unbind as_strided unfold index_select index_add index_fill gather
-    scatter scatter_add take_along_dim masked_select nonzero mean median max min amax amin argmax argmin any all
-    nansum prod cumsum count_nonzero sort argsort topk unique bincount norm logsumexp allclose equal isclose matmul mm bmm mv
-    dot outer addmm abs_=absolute neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_ floor_ ceil_
-    round_ relu_ mul_ div_ pow_=power remainder_ masked_fill_ clamp_ clip_=clamp lerp_ addcmul_ addcdiv_ scatter_
-    scatter_add_ index_add_ index_fill_ tril_ triu_ logical_not_
-""".split()
-Methods = type("Methods", (), {"__slots__": (), **{name.partition("=")[0]: Method(name) for name in METHODS}})
-
-
-def operator(name, reflected=False):
-    """The method behind an operator: `a + b` asks `a.__add__(b)`, and `2 + b`, where 2 knows no tensors, `b.__radd__(2)`."""
-    if reflected:
-        return lambda self, other: NAMESPACE[name](other, self)
-    return lambda self, other: NAMESPACE[name](self, other)
-
-
-def conversion(dtype):
-    """The method that converts to one dtype, as in `x.double()`."""
-    return lambda self: self.to(dtype)
-
-# %% ../solutions/01_tensor/01_tensor.ipynb #0863b20b
-class Tensor(Methods):
-    """An array with numbers of one dtype, and what is needed to differentiate what was computed with it.
-
-    `Tensor(data)` makes float32 of anything (as torch.Tensor does); `tensor(data)` infers the dtype. Tensors made by `reshape`,
-    `transpose`, slicing, `expand` and `detach` are views: they share the memory of the tensor that they were made from.
-    """
-
-    __slots__ = ("array", "requires_grad", "grad", "grad_fn", "_version", "_hooks", "__weakref__")
-    __array_priority__ = 1000  # ndarray + Tensor lets Tensor do it
-
-    def __init__(self, data=(), requires_grad=False):
-        source = data if isinstance(data, Tensor) else wrap(to_array(data, float32))
-        self.array = source.array.astype(float32, copy=False)
-        self._version = source._version if self.array is source.array else [0]
-        self.requires_grad, self.grad, self.grad_fn, self._hooks = bool(requires_grad), None, None, None
-
-    shape = property(lambda self: self.array.shape, doc="The sizes of the dimensions, a tuple.")
-    ndim = property(lambda self: self.array.ndim, doc="How many dimensions there are.")
-    dtype = property(lambda self: self.array.dtype, doc="The type of the numbers, a NumPy dtype.")
-    nbytes = property(lambda self: self.array.nbytes, doc="The bytes of all elements.")
-    itemsize = property(lambda self: self.array.itemsize, doc="The bytes of one element.")
-    is_leaf = property(lambda self: self.grad_fn is None, doc="Whether it was made by the user, not by an operation.")
-    T = property(
-        lambda self: permute(self, dims=tuple(range(self.ndim))[::-1]), doc="All dimensions reversed (a view)."
-    )
-    mT = property(lambda self: transpose(self, dim0=-2, dim1=-1), doc="The last two dimensions swapped (a view).")
-    is_cuda = property(lambda self: self.device.type == "cuda", doc="Whether the memory is on a GPU.")
-
-    @property
-    def device(self):
-        """Where the memory is."""
-        return CPU if isinstance(self.array, ndarray) else device("cuda", self.array.device.id)
-
-    @property
-    def data(self):
-        """The same memory, outside the graph and the version count."""
-        return wrap(self.array)
-
-    @data.setter
-    def data(self, other):
-        self.array = array_of(other)
-
-    def dim(self):
-        """How many dimensions there are."""
-        return self.array.ndim
-
-    def numel(self):
-        """How many elements there are."""
-        return self.array.size
-
-    def size(self, dim=None):
-        """The shape, or one entry of it."""
-        return self.array.shape if dim is None else self.array.shape[dim_of(dim, self.ndim)]
-
-    def stride(self, dim=None):
-        """How many elements to step in memory to the next index, for every dimension or one."""
-        strides = tuple(step // self.array.itemsize for step in self.array.strides)
-        return strides if dim is None else strides[dim_of(dim, self.ndim)]
-
-    def is_contiguous(self):
-        """Whether the elements lie in memory in reading order."""
-        return is_contiguous(self.shape, self.stride())
-
-    def element_size(self):
-        """The bytes of one element."""
-        return self.array.itemsize
-
-    def is_floating_point(self):
-        """Whether the numbers are floats."""
-        return self.array.dtype.kind == "f"
-
-    def data_ptr(self):
-        """The address of the first element."""
-        return self.array.ctypes.data if isinstance(self.array, ndarray) else self.array.data.ptr
-
-    # out of the tensor
-
-    def item(self):
-        """The only element, as a Python number."""
-        if self.array.size != 1:
-            raise RuntimeError(f"item() needs a tensor with one element, this one has shape {self.shape}: try tolist()")
-        return self.array.item()
-
-    def tolist(self):
-        """Nested lists of Python numbers."""
-        return self.array.tolist()
-
-    def numpy(self):
-        """The array itself (it shares the memory)."""
-        if self.requires_grad:
-            raise RuntimeError("Can't call numpy() on a Tensor that requires grad: use tensor.detach().numpy()")
-        if self.device.type != "cpu":
-            raise TypeError(f"can't convert a tensor on {self.device} to NumPy: use tensor.cpu() first")
-        return self.array
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.numpy(), dtype, copy=copy)
-
-    def __len__(self):
-        if not self.array.ndim:
-            raise TypeError("len() of a 0-d tensor: it is a single number, see item()")
-        return len(self.array)
-
-    def __iter__(self):
-        if not self.array.ndim:
-            raise TypeError("iteration over a 0-d tensor: it is a single number, see item()")
-        return (self[i] for i in range(len(self.array)))
-
-    def __bool__(self):
-        if self.array.size != 1:
-            raise RuntimeError(f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()")
-        return bool(self.array.item())
-
-    def __float__(self):
-        return float(self.item())
-
-    def __int__(self):
-        return int(self.item())
-
-    def __complex__(self):
-        return complex(self.item())
-
-    def __index__(self):
-        if self.array.dtype.kind not in "biu" or self.array.size != 1:
-            raise TypeError(f"only a one-element integer tensor can be an index, got shape {self.shape}, {self.dtype}")
-        return int(self.array.item())
-
-    def __contains__(self, item):
-        return bool((self == item).array.any())
-
-    def __repr__(self):
-        return shown(self)
-
-    def __format__(self, spec):
-        return format(self.item(), spec) if spec and self.ndim == 0 else repr(self)
-
-    # operators
-
-    def __add__(self, other):
-        return add(self, other)
-
-    def __sub__(self, other):
-        return sub(self, other)
-
-    def __mul__(self, other):
-        return mul(self, other)
-
-    def __truediv__(self, other):
-        return div(self, other)
-
-    __radd__, __rsub__ = operator("add", reflected=True), operator("sub", reflected=True)
-    __rmul__, __rtruediv__ = operator("mul", reflected=True), operator("div", reflected=True)
-    __pow__, __rpow__ = operator("power"), operator("power", reflected=True)
-    __matmul__, __rmatmul__ = operator("matmul"), operator("matmul", reflected=True)
-    __floordiv__, __rfloordiv__ = operator("floor_divide"), operator("floor_divide", reflected=True)
-    __mod__, __rmod__ = operator("remainder"), operator("remainder", reflected=True)
-    __lt__, __le__, __gt__, __ge__ = operator("lt"), operator("le"), operator("gt"), operator("ge")
-    __and__, __or__, __xor__ = operator("bitwise_and"), operator("bitwise_or"), operator("bitwise_xor")
-    __hash__ = object.__hash__
-
-    def __eq__(self, other):
-        return eq(self, other) if other is not None and not isinstance(other, str) else False
-
-    def __ne__(self, other):
-        return ne(self, other) if other is not None and not isinstance(other, str) else True
-
-    def __neg__(self):
-        return neg(self)
-
-    def __pos__(self):
-        return self
-
-    def __abs__(self):
-        return absolute(self)
-
-    def __invert__(self):
-        return bitwise_not(self)
-
-    def __iadd__(self, other):
-        return overwrite(add, self, other)
-
-    def __isub__(self, other):
-        return overwrite(sub, self, other)
-
-    def __imul__(self, other):
-        return overwrite(mul, self, other)
-
-    def __itruediv__(self, other):
-        return overwrite(div, self, other)
-
-    def __getitem__(self, index):
-        return getitem(self, index=index_of(index))
-
-    def __setitem__(self, index, value):
-        overwrite(setitem, self, value, index=index_of(index))
-
-    # methods that take the sizes one by one: x.reshape(2, 3) or x.reshape((2, 3))
-
-    def reshape(self, *shape):
-        """The same elements in another shape: a view where the memory allows it, else a copy. One size may be -1."""
-        return reshape(self, shape=sizes_of(shape))
-
-    def view(self, *shape):
-        """The same memory in another shape; RuntimeError when that takes a copy."""
-        if len(shape) == 1 and isinstance(shape[0], np.dtype):
-            return wrap(self.array.view(shape[0]))
-        return view(self, shape=sizes_of(shape))
-
-    def view_as(self, other):
-        """The same memory in the other's shape."""
-        return view(self, shape=other.shape)
-
-    def reshape_as(self, other):
-        """The same elements in the other's shape."""
-        return reshape(self, shape=other.shape)
-
-    def permute(self, *dims):
-        """The dimensions in another order (a view)."""
-        return permute(self, dims=sizes_of(dims))
-
-    def expand(self, *shape):
-        """Dimensions of size 1 repeated without copying; -1 keeps a size."""
-        return expand(self, shape=sizes_of(shape))
-
-    def expand_as(self, other):
-        """Expanded to the other's shape."""
-        return expand(self, shape=other.shape)
-
-    def repeat(self, *repeats):
-        """Copies of the tensor laid side by side, so often along each dimension."""
-        return find_function("repeat")(self, sizes_of(repeats))
-
-    def tile(self, *repeats):
-        """Like repeat, for the last dimensions."""
-        return find_function("tile")(self, sizes_of(repeats))
-
-    def flip(self, *dims):
-        """The order of the elements reversed along these dimensions."""
-        return find_function("flip")(self, sizes_of(dims))
-
-    def contiguous(self):
-        """The tensor itself when its elements lie in memory in reading order, else a copy that does."""
-        return self if self.array.flags.c_contiguous else clone(self)
-
-    # in place
-
-    def add_(self, other, *, alpha=1):
-        """self += alpha * other"""
-        return overwrite(add, self, other if alpha == 1 else other * alpha)
-
-    def sub_(self, other, *, alpha=1):
-        """self -= alpha * other"""
-        return overwrite(sub, self, other if alpha == 1 else other * alpha)
-
-    def copy_(self, other):
-        """Overwrite with the other's elements, cast and broadcast."""
-        return overwrite(setitem, self, other, index=...)
-
-    def fill_(self, value):
-        """Overwrite all elements with one number."""
-        return overwrite(setitem, self, value, index=...)
-
-    def zero_(self):
-        """Overwrite all elements with 0."""
-        return overwrite(setitem, self, 0, index=...)
-
-    def normal_(self, mean=0.0, std=1.0, *, generator=None):
-        """Overwrite with normally distributed numbers."""
-        return overwrite(setitem, self, normal(mean, std, self.shape, generator=generator), index=...)
-
-    def uniform_(self, a=0.0, b=1.0, *, generator=None):
-        """Overwrite with numbers evenly distributed between a and b."""
-        return overwrite(setitem, self, rand(self.shape, generator=generator) * (b - a) + a, index=...)
-
-    # dtype and device
-
-    half, float, double = conversion(float16), conversion(float32), conversion(float64)
-    int, long, bool = conversion(int32), conversion(int64), conversion(bool_)
-
-    def to(self, *target, dtype=None, device=None, copy=False, non_blocking=False):
-        """To a dtype, a device, or both, or those of another tensor; the tensor itself when nothing has to change."""
-        for x in target:
-            if isinstance(x, Tensor):
-                dtype, device = x.dtype, x.device
-            elif isinstance(x, type(CPU)) or isinstance(x, str) and x.partition(":")[0] in ("cpu", "cuda"):
-                device = x
-            elif x is not None and not isinstance(x, bool):
-                dtype = x
-        moved = self if device is None else move(self, device)
-        if dtype is not None and moved.dtype != np.dtype(dtype):
-            return cast(moved, dtype=np.dtype(dtype))
-        return clone(moved) if copy and moved is self else moved
-
-    def type_as(self, other):
-        """In the other's dtype."""
-        return self.to(other.dtype)
-
-    def cpu(self):
-        """In the computer's memory."""
-        return self.to("cpu")
-
-    def cuda(self, device=None):
-        """In a GPU's memory."""
-        return self.to("cuda" if device is None else f"cuda:{device}")
-
-    def new_tensor(self, data, dtype=None):
-        """`tensor(data)` with this dtype."""
-        return tensor(data, dtype=dtype or self.dtype)
-
-    def new_zeros(self, *shape, dtype=None):
-        """Zeros with this dtype."""
-        return full(sizes_of(shape), 0, dtype=dtype or self.dtype)
-
-    def new_ones(self, *shape, dtype=None):
-        """Ones with this dtype."""
-        return full(sizes_of(shape), 1, dtype=dtype or self.dtype)
-
-    def new_full(self, shape, value, dtype=None):
-        """One number everywhere, with this dtype."""
-        return full(shape, value, dtype=dtype or self.dtype)
-
-    def new_empty(self, *shape, dtype=None):
-        """Zeros with this dtype (nobody should rely on what is in it)."""
-        return full(sizes_of(shape), 0, dtype=dtype or self.dtype)
-
-    # gradients
-
-    def clone(self):
-        """A copy with its own memory."""
-        return clone(self)
-
-    def add(self, other, *, alpha=1):
-        """self + alpha * other"""
-        return add(self, other if alpha == 1 else other * alpha)
-
-    def sub(self, other, *, alpha=1):
-        """self - alpha * other"""
-        return sub(self, other if alpha == 1 else other * alpha)
-
-    def div(self, other, *, rounding_mode=None):
-        """self / other, rounded towards zero ("trunc") or down ("floor") when that is wanted."""
-        return (
-            div(self, other)
-            if rounding_mode is None
-            else find_function("divide")(self, other, rounding_mode=rounding_mode)
-        )
-
-    def where(self, condition, other):
-        """self where the condition holds, else other."""
-        return where(condition, self, other)
-
-    def var(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
-        """The variance, of all elements or along dimensions; unbiased=False is an older way to say correction=0."""
-        return var(self, dim=dim, correction=correction if unbiased is None else int(unbiased), keepdim=keepdim)
-
-    def std(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
-        """The standard deviation, the square root of `var`."""
-        return sqrt(self.var(dim, unbiased, keepdim, correction=correction))
-
-    def sum(self, dim=None, keepdim=False, dtype=None):
-        """The sum of all elements, or along one or several dimensions."""
-        return total(self, dim=dim, keepdim=keepdim, dtype=dtype)
-
-    def detach(self):
-        """The same memory, outside the graph."""
-        tensor = wrap(self.array)
-        tensor._version = self._version
-        return tensor
-
-    def detach_(self):
-        """Take this tensor out of the graph."""
-        self.requires_grad, self.grad_fn = False, None
-        return self
-
-    def requires_grad_(self, requires_grad=True):
-        """Say that gradients are wanted for this tensor, or not."""
-        if requires_grad and self.array.dtype.kind not in "fc":
-            raise RuntimeError(
-                f"only floating-point tensors can require gradients, this one is {self.dtype}: use .float()"
-            )
-        if not requires_grad and self.grad_fn is not None:
-            raise RuntimeError(
-                "only leaves can stop requiring gradients; use x.detach() for a tensor outside the graph"
-            )
-        self.requires_grad = requires_grad
-        return self
-
-    def backward(self, gradient=None, retain_graph=None, create_graph=False):
-        """Gradients of this tensor with respect to the leaves that it was computed from, added to their `.grad`."""
-        if not self.requires_grad:
-            raise RuntimeError(
-                "this tensor does not require grad and has no grad_fn: was anything it was computed from made with "
-                "requires_grad=True, and outside no_grad()?"
-            )
-        if self.grad_fn is not None:
-            return self.grad_fn.backward(self, gradient, retain_graph, create_graph)
-        if gradient is None and self.array.size != 1:
-            raise RuntimeError(f"grad can be implicitly created only for scalars; this tensor has shape {self.shape}")
-        one = full(self.shape, 1, dtype=self.dtype) if gradient is None else clone(gradient)
-        self.grad = one if self.grad is None else self.grad + one
-
-    def register_hook(self, hook):
-        """Call `hook(gradient)` when this tensor's gradient is known; a tensor it returns replaces it. See `Handle.remove`."""
-        if not self.requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradients")
-        if self.grad_fn is not None:
-            return self.grad_fn.register_hook(hook)
-        self._hooks = {} if self._hooks is None else self._hooks
-        return Handle(self._hooks, hook)
-
-    def retain_grad(self):
-        """Keep `.grad` also for this tensor, which was computed from others."""
-        if not self.requires_grad:
-            raise RuntimeError("can't retain_grad on a tensor that has requires_grad=False")
-        if self.grad_fn is not None:
-            self.grad_fn.retain_grad(self)
-
-    # copies
-
-    def __deepcopy__(self, memo):
-        if self.grad_fn is not None:
-            raise RuntimeError("only leaves can be deep-copied; this tensor is part of a graph: use x.detach().clone()")
-        memo[id(self)] = result = rebuilt(
-            type(self), self.array.copy(), self.requires_grad, getattr(self, "__dict__", {})
-        )
-        result.grad = None if self.grad is None else wrap(self.grad.array.copy())
-        return result
-
-    def __reduce__(self):
-        return rebuilt, (type(self), self.array, self.requires_grad, getattr(self, "__dict__", {}))
-
-# %% ../solutions/01_tensor/01_tensor.ipynb #2111ed55
 class Handle:
     """What registering a hook returns; `remove()` takes the hook out again."""
 
@@ -961,7 +809,196 @@ def move(x, target):
     except ModuleNotFoundError as error:
         raise RuntimeError("GPUs come in module 17: finish it, then run 'tito export 17'") from error
 
+# %% ../solutions/01_tensor/01_tensor.ipynb #2111ed55
+class GradMode(threading.local):
+    """Whether operations record what they do, so that gradients can be computed; each thread has its own switch."""
 
+    enabled = True
+
+
+grad_mode = GradMode()
+
+
+def array_module(array):
+    """The module that the array comes from: numpy, or cupy for an array on a GPU."""
+    return np if type(array) is ndarray else sys.modules[type(array).__module__.partition(".")[0]]
+
+
+def unify(a, b, floating=False):
+    """Two inputs in the dtype that `result_type` says (at least float32 if `floating`); Python numbers adapt by themselves."""
+    if type(b) is float:
+        if type(a) is ndarray and a.dtype.kind == "f":
+            return a, b
+    else:
+        try:
+            if a.dtype is b.dtype and not floating:
+                return a, b
+        except AttributeError:
+            pass
+    a, b = (x.item() if isinstance(x, generic) else x for x in (a, b))
+    for x in (a, b):
+        if type(x) not in SCALARS and not hasattr(x, "dtype"):
+            raise TypeError(f"expected tensors or numbers, got {type(x).__name__}: try tinytorch.tensor(...) on it")
+    dtype = result_type(a, b)
+    if floating and dtype.kind in "biu":
+        dtype = float32
+    if type(a) in SCALARS and type(b) in SCALARS:
+        return dtype.type(a), dtype.type(b)
+    return as_dtype(a, dtype), as_dtype(b, dtype)
+
+
+def as_dtype(x, dtype):
+    """An array in this dtype; a Python float stays what it is, for NumPy lets it adapt."""
+    if type(x) in SCALARS:
+        return x if dtype.kind not in "iu" else np.asarray(x).astype(dtype)
+    return x.astype(dtype, copy=False)
+
+
+def share(result, source):
+    """Let a view count changes together with its source, if it is one: `reshape` and indexing sometimes have to copy."""
+    base, array = result.array.base, source.array
+    while base is not None and base is not array and base is not array.base:
+        base = getattr(base, "base", None)
+    if base is not None or result.array is array:
+        result._version = source._version
+        if len(source._version) == 1:
+            source._version.append(array)  # the array whose views the others are
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #2e1ae03e
+def bind(operation, inputs, options):
+    """Sort arguments out as PyTorch does: lists of tensors, options given by position, inputs given by name."""
+    names = operation.inputs
+    if operation.variadic:
+        extra = ()
+        if inputs and isinstance(inputs[0], (list, tuple)):
+            inputs, extra = tuple(inputs[0]), inputs[1:]
+        elif "tensors" in options:
+            inputs = tuple(options.pop("tensors"))
+    else:
+        inputs, extra = inputs[: len(names)], inputs[len(names) :]
+        for name, alias in zip(names[len(inputs) :], ("input", "other", "other")[len(inputs) :]):
+            if name in options or alias in options:
+                inputs += (options.pop(name if name in options else alias),)
+        needed = len(names) - len(operation.forward.__defaults__ or ()) if not operation.ufunc else len(names)
+        if len(inputs) < needed:
+            raise TypeError(f"{operation.name}: expected {needed} inputs ({', '.join(names)}), got {len(inputs)}")
+        inputs += (None,) * (len(names) - len(inputs))
+    if len(extra) > len(operation.options):
+        raise TypeError(
+            f"{operation.name}: too many arguments; after the inputs it takes {operation.options or 'none'}"
+        )
+    for name, value in zip(operation.options, extra):
+        if name in options:
+            raise TypeError(f"{operation.name}: {name} was given twice, by position and by name")
+        options[name] = value
+    return inputs, options
+
+
+def explain(operation, error, arrays):
+    """The error that a student sees: what was expected, what came, what to try."""
+    shapes = [x.shape for x in arrays if hasattr(x, "shape")]
+    if isinstance(error, AttributeError):
+        strange = [type(x).__name__ for x in arrays if not hasattr(x, "dtype")]
+        return TypeError(f"{operation.name}: expected tensors, got {strange[0]}") if strange else error
+    if isinstance(error, IndexError) or "empty sequence" in str(error):
+        return IndexError(f"{operation.name}: {error}; the tensor has shape {shapes[0]}")
+    if operation.promotes and isinstance(error, ValueError) and len(shapes) > 1:
+        try:
+            broadcast_shapes(*shapes)
+        except RuntimeError as better:
+            return RuntimeError(f"{operation.name}: {better}")
+    if isinstance(error, TypeError) and not any(word in str(error) for word in ("numpy boolean", "ufunc")):
+        return error
+    dtypes = ", ".join(str(x.dtype) for x in arrays if hasattr(x, "dtype"))
+    return RuntimeError(f"{operation.name}: {error} (inputs of shape {', '.join(map(str, shapes))}, dtype {dtypes})")
+
+
+def find_derivative(operation):
+    """The derivative of the operation; the first call imports module 02, which registers them all."""
+    try:
+        import_module("tinytorch.autograd")
+    except ModuleNotFoundError:
+        raise RuntimeError("Autograd is built in module 02: finish it, then run 'tito export 02'") from None
+    if operation.derivative is None:
+        raise RuntimeError(
+            f"{operation.name} has no derivative: use it on x.detach(), under no_grad(), or register one with "
+            "tinytorch.autograd.derivative"
+        )
+    return operation.derivative
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #01-4-solution
+class Operation:
+    """A function on arrays that also works on Tensors: `mul = Operation(np.multiply, promotes=True)`.
+
+    The positional parameters of `forward` are the arrays, its keyword-only parameters are options. Called with Tensors,
+    an operation computes on their arrays, wraps the result, and records itself when a gradient is wanted. Called with arrays
+    alone it returns an array.
+    """
+
+    def __init__(self, forward, *, name=None, promotes=False, floating=False, view=False):
+        self.forward, self.name = forward, name or forward.__name__
+        self.promotes, self.floating, self.view = promotes, floating, view
+        self.__name__, self.__doc__ = self.name, forward.__doc__
+        self.derivative = None  # module 02 puts it here
+        self.ufunc = isinstance(forward, np.ufunc)
+        if self.ufunc:
+            self.inputs, self.options, self.variadic = ("a", "b")[: forward.nin], (), False
+        else:
+            code = forward.__code__
+            self.variadic = bool(code.co_flags & 4)  # def forward(*arrays)
+            self.inputs = code.co_varnames[: code.co_argcount]
+            self.options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+        self.arity = -1 if self.variadic else len(self.inputs)
+
+    def __repr__(self):
+        return f"<operation {self.name}>"
+
+    def __call__(self, *inputs, **options):
+        """Compute on Tensors, arrays and numbers; an array comes back if there was no Tensor among the inputs, else a Tensor.
+
+        1. `arrays`: of each Tensor among the inputs its `.array`, everything else as it is; the same for the options' values.
+        2. `wanted`: whether one of the Tensors requires grad (the last lines need it).
+        3. No Tensor among the inputs: return what `self.forward(*arrays, **options)` returns.
+        4. If `self.promotes`, two arrays come back from `unify(*arrays, self.floating)`. Otherwise, if `self.floating`, an
+           integer or bool array becomes float32.
+        5. Compute. ValueError, TypeError, IndexError and AttributeError become `explain(self, error, arrays)`.
+        6. `result`: the array wrapped. If `self.view`, `share(result, inputs[0])` lets it count changes with its source.
+        """
+        if len(inputs) != self.arity:
+            inputs, options = bind(self, inputs, options)
+        ### BEGIN SOLUTION
+        arrays, bare, wanted = [], True, False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                bare = False
+                arrays.append(x.array)
+                if x.requires_grad:
+                    wanted = True
+            else:
+                arrays.append(x)
+        if bare:
+            return self.forward(*arrays, **options)
+        if options:
+            options = {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
+        if self.promotes:
+            arrays = unify(*arrays, self.floating)
+        elif self.floating and arrays[0].dtype.kind in "biu":
+            arrays = [arrays[0].astype(float32)]
+        try:
+            out = self.forward(*arrays, **options)
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            raise explain(self, error, arrays) from None
+        result = wrap(out)
+        if self.view:
+            share(result, inputs[0])
+        ### END SOLUTION
+        if wanted and grad_mode.enabled and result.array.dtype.kind in "fc":
+            derivative = self.derivative or find_derivative(self)
+            result.requires_grad = True
+            result.grad_fn = derivative.record(self, inputs, arrays, result.array, result._version, options)
+        return result
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #5657dfe5
 cast = Operation(lambda x, *, dtype: x.astype(dtype), name="to")
 clone = Operation(lambda x: x.copy(), name="clone")
 
@@ -977,6 +1014,140 @@ def tensor(data, dtype=None, device=None, requires_grad=False):
     result = wrap(array if dtype is None else array.astype(dtype, copy=False))
     result = result if device is None else result.to(device)
     return result.requires_grad_() if requires_grad else result
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #3c597d51
+class Generator:
+    """A source of random numbers: the same seed gives the same numbers."""
+
+    def __init__(self, device="cpu"):
+        self.device, self.seeded, self.numbers = device, None, None
+
+    def manual_seed(self, seed):
+        """Start anew from this seed."""
+        self.seeded = int(seed)
+        self.numbers = np.random.Generator(np.random.PCG64(abs(self.seeded)))
+        return self
+
+    def seed(self):
+        """Start anew from a seed that nobody knows; it is returned."""
+        return self.manual_seed(np.random.SeedSequence().entropy % 2**63).seeded
+
+    def initial_seed(self):
+        """The seed that it was started from."""
+        self.source()
+        return self.seeded
+
+    def source(self):
+        """NumPy's generator, seeded by chance at its first use."""
+        if self.numbers is None:
+            self.seed()
+        return self.numbers
+
+    def get_state(self):
+        """All that is needed to go on from here, as a uint8 tensor."""
+        state = self.source().bit_generator.state
+        number = state["state"]["state"] << 128 | state["state"]["inc"]
+        number = number << 64 | state["has_uint32"] << 32 | state["uinteger"]
+        return wrap(np.frombuffer(number.to_bytes(40, "little"), uint8).copy())
+
+    def set_state(self, state):
+        """Go on from a state that `get_state` returned."""
+        number = int.from_bytes(array_of(state).astype(uint8).tobytes(), "little")
+        self.source().bit_generator.state = {
+            "bit_generator": "PCG64",
+            "state": {"state": number >> 192, "inc": number >> 64 & (1 << 128) - 1},
+            "has_uint32": number >> 32 & 1,
+            "uinteger": number & (1 << 32) - 1,
+        }
+        return self
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed):
+    """Seed the generator that is used where none is given."""
+    return default_generator.manual_seed(seed)
+
+
+def random_source(generator):
+    """NumPy's generator behind a Generator, or behind the default one."""
+    return (generator or default_generator).source()
+
+# %% ../solutions/01_tensor/01_tensor.ipynb #9bda9657
+def new_shape(sizes):
+    """Sizes of a new tensor, checked."""
+    shape = sizes_of(sizes)
+    if any(size < 0 for size in shape):
+        raise RuntimeError(f"expected sizes that are not negative, got {shape}")
+    return shape
+
+
+def finished(array, dtype=None, device=None, requires_grad=False):
+    """The last step of making a tensor."""
+    result = wrap(array if dtype is None else array.astype(dtype, copy=False))
+    result = result if device is None else result.to(device)
+    return result.requires_grad_() if requires_grad else result
+
+
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """One number everywhere; its dtype is inferred from it."""
+    dtype = SCALARS[type(fill_value)] if dtype is None and type(fill_value) in SCALARS else dtype
+    return finished(np.full(new_shape((size,)), array_of(fill_value), dtype), None, device, requires_grad)
+
+
+def zeros(*size, dtype=float32, device=None, requires_grad=False):
+    """Zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
+    return finished(np.zeros(new_shape(size), dtype), None, device, requires_grad)
+
+
+def ones(*size, dtype=float32, device=None, requires_grad=False):
+    """Ones: `ones(2, 3)` or `ones((2, 3))`."""
+    return finished(np.ones(new_shape(size), dtype), None, device, requires_grad)
+
+
+def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """Numbers from start (0 if only the end is given) in steps, up to but without the end; int64 if all three are integers."""
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    if dtype is None:
+        dtype = float32 if any(isinstance(x, float) for x in (start, end, step)) else int64
+    return finished(np.arange(start, end, step), dtype, device, requires_grad)
+
+
+def rand(*size, generator=None, dtype=float32, device=None, requires_grad=False):
+    """Random numbers evenly distributed over [0, 1)."""
+    exact = np.dtype(dtype) if dtype in (float32, float64) else float32
+    numbers = random_source(generator).random(new_shape(size), exact)
+    return finished(np.asarray(numbers), dtype, device, requires_grad)
+
+
+def randn(*size, generator=None, dtype=float32, device=None, requires_grad=False):
+    """Random numbers from the normal distribution with mean 0 and standard deviation 1."""
+    exact = np.dtype(dtype) if dtype in (float32, float64) else float32
+    numbers = random_source(generator).standard_normal(new_shape(size), exact)
+    return finished(np.asarray(numbers), dtype, device, requires_grad)
+
+
+def randint(low, high, size=None, *, generator=None, dtype=int64, device=None, requires_grad=False):
+    """Random integers from low (0 if only `high` and `size` are given) up to but without high."""
+    low, high, size = (0, low, high) if size is None else (low, high, size)
+    return finished(
+        np.asarray(random_source(generator).integers(low, high, new_shape((size,)))), dtype, device, requires_grad
+    )
+
+
+def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False):
+    """The integers from 0 up to but without n, in random order."""
+    return finished(random_source(generator).permutation(n), dtype, device, requires_grad)
+
+
+def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=float32, device=None, requires_grad=False):
+    """Random numbers from normal distributions with these means and standard deviations (numbers or tensors)."""
+    if size is None:
+        size = np.broadcast_shapes(np.shape(array_of(mean)), np.shape(array_of(std)))
+    with_std = randn(size, generator=generator).array * array_of(std) + array_of(mean)
+    return finished(np.asarray(with_std), dtype, device, requires_grad)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-5-solution
 def broadcast_shapes(*shapes):
@@ -1187,7 +1358,7 @@ def flatten(x, start_dim=0, end_dim=-1):
         merged *= size
     return reshape(x, shape=(*x.shape[:first], merged, *x.shape[last + 1 :]))
 
-# %% ../solutions/01_tensor/01_tensor.ipynb #f0c27f65
+# %% ../solutions/01_tensor/01_tensor.ipynb #a6338b7e
 def index_of(index):
     """What stands between the brackets, for NumPy: tensors and lists become arrays, 0-d integers become ints."""
     if type(index) in (int, slice):
@@ -1264,9 +1435,9 @@ def put(array, value, index=...):
             f"cannot write shape {np.shape(value)} into a tensor of shape {array.shape}: {error}{hint}"
         ) from None
 
-
-def grid_of(index, dim, shape):
-    """One index array for each dimension: all positions of `index`, with `index` itself along `dim`."""
+# %% ../solutions/01_tensor/01_tensor.ipynb #73d80b04
+def checked_index(index, dim, shape):
+    """The dimension counted from the front, after the index has been checked against the shape that it points into."""
     dim = dim_of(dim, len(shape))
     if index.dtype.kind not in "iu" or index.ndim != len(shape):
         raise RuntimeError(
@@ -1274,14 +1445,25 @@ def grid_of(index, dim, shape):
         )
     if index.size and not (0 <= index.min() and index.max() < shape[dim]):
         raise RuntimeError(f"index out of bounds: expected 0 to {shape[dim] - 1} in dimension {dim} of shape {shape}")
-    module = array_module(index)
-    grid = [
-        module.arange(n).reshape([-1 if k == d else 1 for k in range(index.ndim)]) for d, n in enumerate(index.shape)
-    ]
-    grid[dim] = index
-    return tuple(grid)
+    return dim
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-8-solution
+def grid_of(index, dim, shape):
+    """One index array for each dimension of `shape`, so that `x[grid_of(index, dim, x.shape)]` has the shape of `index`.
+
+    For dimension `dim` it is `index` itself. For any other dimension d it is the positions 0, 1, ... up to the size that
+    *index* has there, standing along dimension d, with size 1 in all others.
+    """
+    dim, module = checked_index(index, dim, shape), array_module(index)
+    ### BEGIN SOLUTION
+    grid = []
+    for d, n in enumerate(index.shape):
+        stand = [-1 if k == d else 1 for k in range(index.ndim)]
+        grid.append(index if d == dim else module.arange(n).reshape(stand))
+    return tuple(grid)
+    ### END SOLUTION
+
+
 @Operation
 def gather(x, *, dim, index):
     """Elements of x picked along one dimension: in 2-D with dim 0, `out[i][j] = x[index[i][j]][j]`. The shape is the index's."""
@@ -1292,7 +1474,10 @@ def gather(x, *, dim, index):
 
 @Operation
 def scattered_add(x, src, *, dim, index):
-    """x with `out[index[i][j]][j] += src[i][j]` (2-D, dim 0): where an index occurs twice, both are added."""
+    """A copy of x with `out[index[i][j]][j] += src[i][j]` (2-D, dim 0): where an index occurs twice, both are added.
+
+    `src` may be larger than `index`; what lies outside of the index's shape is not used.
+    """
     ### BEGIN SOLUTION
     result = x.copy()
     np.add.at(result, grid_of(index, dim, x.shape), src[tuple(slice(n) for n in index.shape)])
@@ -1304,7 +1489,7 @@ def scatter_add(x, dim, index, src):
     """x with src added at the places that index says along dim; see `scattered_add`."""
     return scattered_add(x, src, dim=dim, index=index)
 
-# %% ../solutions/01_tensor/01_tensor.ipynb #1647d85e
+# %% ../solutions/01_tensor/01_tensor.ipynb #375f0b33
 def axes(dim):
     """What NumPy calls axis: None, a number or a tuple."""
     return tuple(dim) if isinstance(dim, (list, tuple)) else dim
@@ -1370,13 +1555,13 @@ def count_of(x, dim):
         count *= x.shape[d] if x.ndim else 1
     return count
 
-# %% ../solutions/01_tensor/01_tensor.ipynb #01-9-solution
+
 def float_only(name, x):
     """PyTorch refuses the mean of integers: their dtype could not hold it."""
     if x.dtype.kind not in "fc":
         raise RuntimeError(f"{name}: expected a floating-point tensor, got {x.dtype}: use .float() first")
 
-
+# %% ../solutions/01_tensor/01_tensor.ipynb #01-9-solution
 @Operation
 def mean(x, *, dim=None, keepdim=False):
     """The sum divided by the number of elements that it was taken over."""
@@ -1413,8 +1598,8 @@ def matmul(a, b):
     """Matrix product for all ranks.
 
     1-D with 1-D is the dot product; a 1-D input is a row (left) or column (right) that disappears again; dimensions before the
-    last two are a batch and broadcast. Many matrices times one are folded to one large 2-D product. RuntimeError for 0-d
-    inputs, unequal dtypes, inner sizes that differ.
+    last two are a batch and broadcast. When a has more than two dimensions and b at most two, a is folded, so that one 2-D
+    product is left. RuntimeError for 0-d inputs, inner sizes that differ (with both shapes in it) and unequal dtypes.
     """
     ### BEGIN SOLUTION
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
@@ -1430,10 +1615,15 @@ def matmul(a, b):
     return a @ b
     ### END SOLUTION
 
+# %% ../solutions/01_tensor/01_tensor.ipynb #ea0166e1
+def narrow(x, dim, start, length):
+    """The elements from start to start + length along dim (a view)."""
+    return getitem(x, index=(slice(None),) * dim_of(dim, x.ndim) + (slice(start, start + length),))
+
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-11-solution
 @Operation
 def cat(*tensors, dim=0):
-    """Tensors joined along a dimension that they have; all other sizes must agree. Their dtypes are promoted."""
+    """Tensors joined along a dimension that they have; all other sizes must agree. `result_type` settles the dtype."""
     ### BEGIN SOLUTION
     dtype = result_type(*tensors)
     return np.concatenate([x.astype(dtype, copy=False) for x in tensors], axis=dim)
@@ -1451,7 +1641,10 @@ def stack(*tensors, dim=0):
 
 
 def split(x, sizes, dim=0):
-    """Views of x along dim: pieces of one size (the last may be smaller), or of the sizes in a list."""
+    """Views of x along dim: pieces of one size (the last may be smaller), or of the sizes in a list, as a tuple.
+
+    RuntimeError when the sizes in the list do not add up. `narrow(x, dim, start, length)` makes one piece.
+    """
     ### BEGIN SOLUTION
     dim = dim_of(dim, x.ndim)
     length = x.shape[dim]
@@ -1472,11 +1665,6 @@ def chunk(x, chunks, dim=0):
     ### BEGIN SOLUTION
     return split(x, max(1, -(-x.shape[dim_of(dim, x.ndim)] // chunks)), dim)
     ### END SOLUTION
-
-# %% ../solutions/01_tensor/01_tensor.ipynb #ea0166e1
-def narrow(x, dim, start, length):
-    """The elements from start to start + length along dim (a view)."""
-    return getitem(x, index=(slice(None),) * dim_of(dim, x.ndim) + (slice(start, start + length),))
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #7bf60bfb
 class Pair(tuple):
@@ -1588,129 +1776,3 @@ def put_whole(name, array, new):
     if KIND[new.dtype.kind] > KIND[array.dtype.kind]:
         raise RuntimeError(f"{name}_: result type {new.dtype} can't be cast to {array.dtype}: convert the tensor first")
     put(array, new)
-
-# %% ../solutions/01_tensor/01_tensor.ipynb #18fe38ad
-class Generator:
-    """A source of random numbers: the same seed gives the same numbers."""
-
-    def __init__(self, device="cpu"):
-        self.device, self.seeded, self.numbers = device, None, None
-
-    def manual_seed(self, seed):
-        """Start anew from this seed."""
-        self.seeded = int(seed)
-        self.numbers = np.random.Generator(np.random.PCG64(abs(self.seeded)))
-        return self
-
-    def seed(self):
-        """Start anew from a seed that nobody knows; it is returned."""
-        return self.manual_seed(np.random.SeedSequence().entropy % 2**63).seeded
-
-    def initial_seed(self):
-        """The seed that it was started from."""
-        self.source()
-        return self.seeded
-
-    def source(self):
-        """NumPy's generator, seeded by chance at its first use."""
-        if self.numbers is None:
-            self.seed()
-        return self.numbers
-
-    def get_state(self):
-        """All that is needed to go on from here, as a uint8 tensor."""
-        state = self.source().bit_generator.state
-        number = state["state"]["state"] << 128 | state["state"]["inc"]
-        number = number << 64 | state["has_uint32"] << 32 | state["uinteger"]
-        return wrap(np.frombuffer(number.to_bytes(40, "little"), uint8).copy())
-
-    def set_state(self, state):
-        """Go on from a state that `get_state` returned."""
-        number = int.from_bytes(array_of(state).astype(uint8).tobytes(), "little")
-        self.source().bit_generator.state = {
-            "bit_generator": "PCG64",
-            "state": {"state": number >> 192, "inc": number >> 64 & (1 << 128) - 1},
-            "has_uint32": number >> 32 & 1,
-            "uinteger": number & (1 << 32) - 1,
-        }
-        return self
-
-
-default_generator = Generator()
-
-
-def manual_seed(seed):
-    """Seed the generator that is used where none is given."""
-    return default_generator.manual_seed(seed)
-
-
-def random_source(generator):
-    """NumPy's generator behind a Generator, or behind the default one."""
-    return (generator or default_generator).source()
-
-
-def finished(array, dtype=None, device=None, requires_grad=False):
-    """The last step of making a tensor."""
-    result = wrap(array if dtype is None else array.astype(dtype, copy=False))
-    result = result if device is None else result.to(device)
-    return result.requires_grad_() if requires_grad else result
-
-
-def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
-    """One number everywhere; its dtype is inferred from it."""
-    dtype = SCALARS[type(fill_value)] if dtype is None and type(fill_value) in SCALARS else dtype
-    return finished(np.full(sizes_of((size,)), array_of(fill_value), dtype), None, device, requires_grad)
-
-
-def zeros(*size, dtype=float32, device=None, requires_grad=False):
-    """Zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
-    return finished(np.zeros(sizes_of(size), dtype), None, device, requires_grad)
-
-
-def ones(*size, dtype=float32, device=None, requires_grad=False):
-    """Ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return finished(np.ones(sizes_of(size), dtype), None, device, requires_grad)
-
-
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
-    """Numbers from start (0 if only the end is given) in steps, up to but without the end; int64 if all three are integers."""
-    start, end = (0, start) if end is None else (start, end)
-    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
-    if dtype is None:
-        dtype = float32 if any(isinstance(x, float) for x in (start, end, step)) else int64
-    return finished(np.arange(start, end, step), dtype, device, requires_grad)
-
-
-def rand(*size, generator=None, dtype=float32, device=None, requires_grad=False):
-    """Random numbers evenly distributed over [0, 1)."""
-    exact = np.dtype(dtype) if dtype in (float32, float64) else float32
-    numbers = random_source(generator).random(sizes_of(size), exact)
-    return finished(np.asarray(numbers), dtype, device, requires_grad)
-
-
-def randn(*size, generator=None, dtype=float32, device=None, requires_grad=False):
-    """Random numbers from the normal distribution with mean 0 and standard deviation 1."""
-    exact = np.dtype(dtype) if dtype in (float32, float64) else float32
-    numbers = random_source(generator).standard_normal(sizes_of(size), exact)
-    return finished(np.asarray(numbers), dtype, device, requires_grad)
-
-
-def randint(low, high, size=None, *, generator=None, dtype=int64, device=None, requires_grad=False):
-    """Random integers from low (0 if only `high` and `size` are given) up to but without high."""
-    low, high, size = (0, low, high) if size is None else (low, high, size)
-    return finished(
-        np.asarray(random_source(generator).integers(low, high, sizes_of((size,)))), dtype, device, requires_grad
-    )
-
-
-def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False):
-    """The integers from 0 up to but without n, in random order."""
-    return finished(random_source(generator).permutation(n), dtype, device, requires_grad)
-
-
-def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=float32, device=None, requires_grad=False):
-    """Random numbers from normal distributions with these means and standard deviations (numbers or tensors)."""
-    if size is None:
-        size = np.broadcast_shapes(np.shape(array_of(mean)), np.shape(array_of(std)))
-    with_std = randn(size, generator=generator).array * array_of(std) + array_of(mean)
-    return finished(np.asarray(with_std), dtype, device, requires_grad)
