@@ -3,12 +3,13 @@
 # %% auto #0
 __all__ = ['numbers', 'FIXED', 'SEEDS', 'Node', 'Row', 'derivative', 'record', 'unpack', 'sum_to', 'fit', 'rows', 'elementwise',
            'dims_of', 'restore', 'many', 'extreme_gradient', 'reductions_and_views', 'fold', 'matmul_left',
-           'matmul_right', 'walk', 'accumulate', 'seed', 'to_leaves', 'run_hooks', 'tuple_of', 'starts', 'backward',
-           'Drawing', 'columns_of', 'places_of', 'draw', 'grad_enabled', 'no_grad', 'enable_grad', 'inference_mode',
-           'set_grad_enabled', 'is_grad_enabled', 'revive', 'attach', 'leading_to', 'grad', 'slopes', 'GradcheckError',
-           'gradcheck', 'gradgradcheck', 'zero', 'power_left', 'power_right', 'clip_gradient', 'all_of', 'cat_gradient',
-           'value_gradient', 'zeros_for', 'source_gradient', 'negative', 'diagonal_back', 'unfold_back', 'others',
-           'prod_gradient', 'var_gradient', 'norm_gradient', 'Context', 'CustomNode', 'Function', 'custom_node']
+           'matmul_right', 'walk', 'accumulate', 'seed', 'to_leaves', 'run_hooks', 'Retain', 'tuple_of', 'starts',
+           'backward', 'Drawing', 'columns_of', 'places_of', 'draw', 'grad_enabled', 'no_grad', 'enable_grad',
+           'inference_mode', 'set_grad_enabled', 'is_grad_enabled', 'revive', 'attach', 'leading_to', 'grad', 'slopes',
+           'GradcheckError', 'gradcheck', 'gradgradcheck', 'minimum_gradient', 'zero', 'power_left', 'power_right',
+           'clip_gradient', 'all_of', 'cat_gradient', 'value_gradient', 'zeros_for', 'source_gradient', 'negative',
+           'diagonal_back', 'unfold_back', 'others', 'prod_gradient', 'var_gradient', 'norm_gradient', 'Context',
+           'CustomNode', 'Function', 'custom_node']
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #8b0aa556
 import math
@@ -21,14 +22,14 @@ from weakref import ref
 import numpy as np
 from numpy import ndarray
 
+from .operations import clip, diagonal, flip, norm, roll, rounded, rsqrt, scattered, tril, triu, unfold
 from tinytorch.tensor import (
     Handle, Operation, Tensor, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
-    eq, exp, expand, expm1, float64, floor, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
+    eq, exp, expand, expm1, float64, floor, floor_divide, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
     masked_fill, matmul, maximum, mean, minimum, mul, neg, permute, place, power, prod, reciprocal, remainder, reshape,
     scattered_add, setitem, sigmoid, sign, sin, sinh, sqrt, square, squeeze, stack, sub, tan, tanh, total, transpose, trunc,
     unsqueeze, var, view, where, wrap,
 )  # fmt: skip
-from .operations import clip, diagonal, flip, norm, roll, rounded, rsqrt, scattered, tril, triu, unfold
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #50a4ed4b
 numbers = count(1)
@@ -131,7 +132,7 @@ class Row:
 
 
 def derivative(operation, saves, *functions):
-    """A row of the table: `derivative(mul, "a b", lambda g, a, b: g * b, lambda g, a, b: g * a)`.
+    """A row of the table: `derivative(hypot, "a b out", lambda g, a, b, out: g * a / out, lambda g, a, b, out: g * b / out)`.
 
     saves: names of the operation's inputs, `out` for its result; then `NAME.shape` where only a shape is needed
     functions: for each input one that gets the result's gradient, what was saved, and the options; None: no gradient.
@@ -175,8 +176,8 @@ def unpack(node):
     """The list `node.saved`, checked.
 
     RuntimeError when it is None (freed by an earlier backward); the message says "second time" and names `retain_graph=True`.
-    RuntimeError when the version of something saved is not what it was; the message names the operation (`node.name`), what
-        was saved (its name in `node.row.names`), and the expected and the present version, and says "in-place".
+    RuntimeError when the version of something saved is not what it was; the message names the operation (`node.name`), says "saved"
+        and what (its name in `node.row.names`), the expected and the present version, and "in-place".
     Each pair in `node.versions` is (cell, number at the time of recording).
     """
     ### BEGIN SOLUTION
@@ -246,7 +247,8 @@ def elementwise():
     derivative(log, "x", lambda g, x: g / x)
     derivative(sqrt, "out", lambda g, out: g / (2 * out))
     derivative(tanh, "out", lambda g, out: g * (1 - out * out))
-    derivative(maximum, "a b", lambda g, a, b: where(a == b, g / 2, g * (a > b)), lambda g, a, b: where(a == b, g / 2, g * (b > a)))
+    half = lambda g, x, other: where(x == other, g / 2, g * (x > other))
+    derivative(maximum, "a b", half, lambda g, a, b: half(g, b, a))
     derivative(where, "condition", None, lambda g, c: where(c, g, 0.0), lambda g, c: where(c, 0.0, g))
     ### END SOLUTION
 
@@ -292,8 +294,11 @@ def reductions_and_views():
     which may be negative. amax saves `x` and `out`; total, mean and reshape save the shape `x.shape`; the others save nothing.
     """
     ### BEGIN SOLUTION
-    derivative(total, "x.shape", lambda g, x_shape, dim=None, keepdim=False, dtype=None: expand(restore(g, x_shape, dim, keepdim), shape=x_shape))
-    derivative(mean, "x.shape", lambda g, x_shape, dim=None, keepdim=False: expand(restore(g / many(x_shape, dim), x_shape, dim, keepdim), shape=x_shape))
+    def spread(g, x_shape, dim=None, keepdim=False, dtype=None):
+        return expand(restore(g, x_shape, dim, keepdim), shape=x_shape)
+
+    derivative(total, "x.shape", spread)
+    derivative(mean, "x.shape", lambda g, x_shape, dim=None, keepdim=False: spread(g / many(x_shape, dim), x_shape, dim, keepdim))
     derivative(amax, "x out", extreme_gradient)
     derivative(reshape, "x.shape", lambda g, x_shape, shape: reshape(g, shape=x_shape))
     derivative(permute, "", lambda g, dims: permute(g, dims=np.argsort([dim % g.ndim for dim in dims])))
@@ -396,19 +401,16 @@ def seed(tensor, gradient, create_graph=False):
     An array, or under create_graph a Tensor.
     """
     array = tensor.array
+    if gradient is None and array.size != 1:
+        advice = "reduce it, for example with .sum(), or pass a gradient of that shape"
+        raise RuntimeError(f"grad can be implicitly created only for scalar outputs; this tensor has shape {array.shape}: {advice}")
     if gradient is None:
-        if array.size != 1:
-            raise RuntimeError(
-                f"grad can be implicitly created only for scalar outputs; this tensor has shape {array.shape}: reduce it, for example "
-                "with .sum(), or pass a gradient of that shape"
-            )
-        ones = SEEDS.get((array.shape, array.dtype, type(array)))
-        if ones is None:
-            ones = SEEDS[array.shape, array.dtype, type(array)] = array_module(array).ones(array.shape, array.dtype)
-            if type(ones) is ndarray:
-                ones.flags.writeable = False
-        return wrap(ones) if create_graph else ones
-    shape = np.shape(gradient) if not hasattr(gradient, "shape") else tuple(gradient.shape)
+        one = SEEDS.get((array.shape, array.dtype)) if type(array) is ndarray else array_module(array).ones_like(array)
+        if one is None:
+            one = SEEDS[array.shape, array.dtype] = np.ones(array.shape, array.dtype)
+            one.flags.writeable = False
+        return wrap(one) if create_graph else one
+    shape = np.shape(gradient)
     if shape != array.shape:
         raise RuntimeError(f"expected a gradient of the tensor's shape {array.shape}, got shape {shape}: reshape or expand it")
     if create_graph and isinstance(gradient, Tensor):
@@ -435,6 +437,18 @@ def run_hooks(hooks, g, create_graph=False):
     return g
 
 
+class Retain:
+    """Keeps the gradient of a result as the `.grad` of its tensor, which it does not keep alive."""
+
+    def __init__(self, tensor):
+        self.tensor = ref(tensor)
+
+    def __call__(self, g):
+        tensor = self.tensor()
+        if tensor is not None:
+            accumulate(tensor, g if isinstance(g, Tensor) else g.copy())
+
+
 def tuple_of(x):
     """One thing as a tuple of it; a list as a tuple."""
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
@@ -448,7 +462,7 @@ def starts(tensors, gradients, create_graph=False):
         raise RuntimeError(f"expected one gradient for each of the {len(tensors)} tensors, got {len(gradients)}")
     for i, (t, gradient) in enumerate(zip(tensors, gradients)):
         if not t.requires_grad:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn: nothing leads back from it")
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn: no way leads back from it")
         edge, g = t.grad_fn or t, seed(t, gradient, create_graph)
         pending[edge] = pending[edge] + g if edge in pending else g if t.grad_fn else g + 0
     return pending
@@ -481,14 +495,13 @@ class Drawing:
 
 def columns_of(root):
     """{node or leaf: its column}: the longest path from the root, found without recursion."""
-    columns, heap = {root: 0}, [(-root.order, root)]
-    while heap:
-        node = heappop(heap)[1]
-        for edge in node.edges:
-            if edge is not None and edge not in columns and isinstance(edge, Node):
-                heappush(heap, (-edge.order, edge))
-            if edge is not None:
-                columns[edge] = max(columns.get(edge, 0), columns[node] + 1)
+    columns, waiting = {root: 0}, {root}
+    while waiting:
+        node = max(waiting, key=lambda node: node.order)
+        waiting.remove(node)
+        for edge in filter(None.__ne__, node.edges):
+            columns[edge] = max(columns.get(edge, 0), columns[node] + 1)
+            waiting |= {edge} if isinstance(edge, Node) else set()
     return columns
 
 
@@ -513,7 +526,7 @@ def draw(tensor, limit=150, **names):
         raise RuntimeError("nothing to draw: this tensor was not computed by a recorded operation")
     columns = columns_of(tensor.grad_fn)
     if len(columns) > limit:
-        raise RuntimeError(f"a graph of {len(columns)} nodes is too large to draw (limit={limit}): draw a part, or a smaller example")
+        raise RuntimeError(f"{len(columns)} nodes are too many to draw (limit={limit}): draw a part, or a smaller example")
     places, names = places_of(columns), {id(t): name for name, t in names.items()}
     lines, boxes = [], []
     for edge, (x, y) in places.items():
@@ -525,15 +538,17 @@ def draw(tensor, limit=150, **names):
         fill, radius = ("#d8ecd8", 20) if leaf else ("#dce6f5", 5)
         boxes.append(
             f'<rect x="{x - 60:.0f}" y="{y - 20:.0f}" width="120" height="40" rx="{radius}" fill="{fill}" stroke="#555"/>'
-            f'<text x="{x:.0f}" y="{y - 3:.0f}" font-weight="bold">{label}</text><text x="{x:.0f}" y="{y + 12:.0f}" font-size="9">{note}</text>'
+            f'<text x="{x:.0f}" y="{y - 3:.0f}" font-weight="bold">{label}</text>'
+            f'<text x="{x:.0f}" y="{y + 12:.0f}" font-size="9">{note}</text>'
         )
         for source in () if leaf else filter(None.__ne__, edge.edges):
             a, b = places[source]
-            lines.append(f'<path d="M{a + 60:.0f} {b:.0f} C{a + 75:.0f} {b:.0f} {x - 75:.0f} {y:.0f} {x - 60:.0f} {y:.0f}" fill="none" stroke="#777"/>')
+            curve = f"M{a + 60:.0f} {b:.0f} C{a + 75:.0f} {b:.0f} {x - 75:.0f} {y:.0f} {x - 60:.0f} {y:.0f}"
+            lines.append(f'<path d="{curve}" fill="none" stroke="#777"/>')
     width, height = (max(xy[k] for xy in places.values()) for k in (0, 1))
     return Drawing(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 75:.0f}" height="{height + 40:.0f}" font-family="sans-serif" font-size="12" '
-        f'text-anchor="middle"><rect width="100%" height="100%" fill="white"/>{"".join(lines + boxes)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 75:.0f}" height="{height + 40:.0f}" font-family="sans-serif" '
+        f'font-size="12" text-anchor="middle"><rect width="100%" height="100%" fill="white"/>{"".join(lines + boxes)}</svg>'
     )
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #02-9-solution
@@ -585,10 +600,12 @@ def is_grad_enabled():
 # %% ../solutions/02_autograd/02_autograd.ipynb #bba24253
 def revive(node, saved):
     """What a node saved, as Tensors that hang on the graph again; numbers and shapes as they are."""
-    return [
-        attach(value, node if place == len(node.edges) else node.edges[place] if place < len(node.edges) else None, version[0])
-        for value, place, version in zip(saved, node.row.saves, node.versions)
-    ] + saved[len(node.versions) :]
+    edges = [*node.edges, node]  # those of the inputs, then that of the result
+    arrays = [
+        attach(value, edges[place] if place < len(edges) else None, cell)
+        for value, place, (cell, version) in zip(saved, node.row.saves, node.versions)
+    ]
+    return arrays + saved[len(arrays) :]
 
 
 def attach(value, edge, cell):
@@ -632,23 +649,23 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
             raise RuntimeError(f"input {i} does not require grad: ask with requires_grad_() before computing with it")
     targets, found = [x.grad_fn or x for x in inputs], {}
     pending = starts(outputs, grad_outputs, create_graph)
+    wanted, retain_graph = leading_to(targets, pending), create_graph if retain_graph is None else retain_graph
     watched = {target: lambda g, target=target: found.update({target: g}) for target in targets if isinstance(target, Node)}
     for target, watch in watched.items():
         target.open_hooks()
         target.watchers.append(watch)
     try:
-        leaves = walk(pending, create_graph if retain_graph is None else retain_graph, create_graph, leading_to(targets, pending))
+        leaves = walk(pending, retain_graph, create_graph, wanted)
     finally:
         for target, watch in watched.items():
             target.watchers.remove(watch)
-    for x in inputs:
-        if x.grad_fn is None and x in leaves:
-            found[x] = run_hooks(x._hooks, leaves[x], create_graph) if x._hooks else leaves[x]
+    for leaf in leaves.keys() & set(inputs):
+        found[leaf] = run_hooks(leaf._hooks, leaves[leaf], create_graph) if leaf._hooks else leaves[leaf]
     for i, target in enumerate(targets):
         if target not in found and not allow_unused:
-            raise RuntimeError(f"input {i} was not used in computing the outputs: was it recomputed since? allow_unused=True returns None for it")
+            raise RuntimeError(f"input {i} was not used in computing the outputs; with allow_unused=True its gradient is None")
     results = [found.get(target) for target in targets]
-    return tuple(g if g is None or isinstance(g, Tensor) else wrap(np.array(g) if isinstance(g, np.generic) else g.copy()) for g in results)
+    return tuple(g if g is None or isinstance(g, Tensor) else wrap(g.copy()) for g in results)
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #02-10-solution
 def slopes(function, inputs, directions, eps=1e-6):
@@ -660,7 +677,7 @@ def slopes(function, inputs, directions, eps=1e-6):
     Returns (measured, claimed), two Python floats.
     """
     ### BEGIN SOLUTION
-    with grad_enabled(False):
+    with set_grad_enabled(False):
         ahead = function(*[x + eps * u for x, u in zip(inputs, directions)])
         behind = function(*[x - eps * u for x, u in zip(inputs, directions)])
     gradients = grad(function(*inputs), inputs, allow_unused=True)
@@ -686,7 +703,7 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
         raise ValueError("gradcheck expects at least one input that requires grad")
     for x in checked:
         if x.dtype != float64:
-            raise ValueError(f"gradcheck needs float64 inputs, got {x.dtype}: rounding would drown a step of {eps}; use x.double()")
+            raise ValueError(f"gradcheck expects float64, got {x.dtype}, whose rounding drowns a step of {eps}: use x.double()")
 
     def draw_like(x):
         return wrap(np.asarray(rng.standard_normal(x.shape)))
@@ -703,7 +720,8 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
         if not abs(measured - claimed) <= atol + rtol * abs(measured):
             if not raise_exception:
                 return False
-            raise GradcheckError(f"along a random direction the gradient claims {claimed:.6g}, measured is {measured:.6g}: difference {abs(measured - claimed):.1e}")
+            said = f"claims {claimed:.6g}, measured is {measured:.6g}: difference {abs(measured - claimed):.1e}"
+            raise GradcheckError(f"along a random direction the gradient {said}")
     return True
 
 
@@ -716,15 +734,20 @@ def gradgradcheck(func, inputs, grad_outputs=None, **options):
 
     def gradients(*arguments):
         with grad_enabled(True):
-            arguments = [x if not isinstance(x, Tensor) or x.requires_grad or i not in needed else x.detach().requires_grad_() for i, x in enumerate(arguments)]
-            outputs = func(*arguments[: len(inputs)])
-            found = grad(outputs, [arguments[i] for i in checked], arguments[len(inputs) :], create_graph=True, allow_unused=True)
+            arguments = [x if i not in needed or x.requires_grad else x.detach().requires_grad_() for i, x in enumerate(arguments)]
+            outputs, weights = func(*arguments[: len(inputs)]), arguments[len(inputs) :]
+            found = grad(outputs, [arguments[i] for i in checked], weights, create_graph=True, allow_unused=True)
             return tuple(g for g in found if g is not None and g.requires_grad)
 
     needed = {*checked, *range(len(inputs), len(inputs) + len(tuple_of(grad_outputs)))}
     return gradcheck(gradients, (*inputs, *tuple_of(grad_outputs)), **options)
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #f51c1a96
+def minimum_gradient(g, x, other):
+    """The gradient of x in minimum(x, other): g where it is the smaller, half of it where they are equal."""
+    return where(eq(x, other), g / 2, g * (x < other))
+
+
 def zero(g, *saved, **options):
     """The gradient of a step function: 0 wherever there is one."""
     return g * 0.0
@@ -739,6 +762,8 @@ def power_left(g, a, b):
 
 def power_right(g, a, b):
     """The gradient of b in a**b: log(a) * a**b, and 0 where a is 0."""
+    if not hasattr(a, "dtype"):
+        return g * power(a, b) * (math.log(a) if a > 0 else 0.0 if a == 0 else math.nan)
     return g * power(a, b) * log(where(eq(a, 0), 1.0, a))
 
 
@@ -751,6 +776,7 @@ def clip_gradient(g, x, min=None, max=None):
 derivative(absolute, "x", lambda g, x: g * sign(x))
 for step_function in (sign, floor, ceil, trunc, rounded):
     derivative(step_function, "", zero)
+derivative(floor_divide, "", zero, zero)
 derivative(sin, "x", lambda g, x: g * cos(x))
 derivative(cos, "x", lambda g, x: -g * sin(x))
 derivative(tan, "out", lambda g, out: g * (1 + out * out))
@@ -763,7 +789,7 @@ derivative(log10, "x", lambda g, x: g / (x * math.log(10)))
 derivative(rsqrt, "out", lambda g, out: g * (out * out * out) * -0.5)
 derivative(sigmoid, "out", lambda g, out: g * out * (1 - out))
 derivative(power, "a b", power_left, power_right)
-derivative(minimum, "a b", lambda g, a, b: where(a == b, g / 2, g * (a < b)), lambda g, a, b: where(a == b, g / 2, g * (b < a)))
+derivative(minimum, "a b", lambda g, a, b: minimum_gradient(g, a, b), lambda g, a, b: minimum_gradient(g, b, a))
 derivative(remainder, "a b", lambda g, a, b: g, lambda g, a, b: -g * floor(a / b))
 derivative(clip, "x", clip_gradient)
 derivative(masked_fill, "mask", lambda g, mask, value: masked_fill(g, mask, value=0), None)
@@ -847,9 +873,8 @@ def others(x, dim):
     """For each element the product of all others along dim (of all, when it is None), also where some are 0."""
     if dim is None:
         return reshape(others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
-    n = x.shape[dim]
-    rows = expand(unsqueeze(transpose(x, dim0=dim, dim1=-1), dim=-2), shape=(*transpose(x, dim0=dim, dim1=-1).shape[:-1], n, n))
-    itself = array_module(array_of(x)).eye(n, dtype=bool)
+    itself = array_module(array_of(x)).eye(x.shape[dim], dtype=bool)
+    rows = unsqueeze(transpose(x, dim0=dim, dim1=-1), dim=-2)  # one row of all factors for each of them
     return transpose(prod(where(itself, 1.0, rows), dim=-1), dim0=dim, dim1=-1)
 
 
@@ -919,7 +944,8 @@ class CustomNode(Node):
             results = tuple_of(self.operation.backward(self.context, g if isinstance(g, Tensor) else wrap(g.copy())))
         self.context.saved_tensors = ()
         if len(results) != len(self.edges):
-            raise RuntimeError(f"{self.name}.backward returned {len(results)} gradients for {len(self.edges)} inputs: None is one, too")
+            counts = f"{len(results)} gradients for {len(self.edges)} inputs"
+            raise RuntimeError(f"{self.name}.backward returned {counts}: return one for each input, None where there is none")
         if not retain_graph and self.saved:
             self.saved = self.versions = None
         results = [None if x is None or edge is None else x if create_graph else x.array for x, edge in zip(results, self.edges)]
@@ -952,7 +978,7 @@ class Function:
         """Compute, and record when a gradient is wanted."""
         ctx = Context()
         ctx.needs_input_grad = tuple(isinstance(x, Tensor) and x.requires_grad for x in inputs)
-        with grad_enabled(False):
+        with no_grad():
             out = cls.forward(ctx, *inputs)
         if not isinstance(out, Tensor):
             raise TypeError(f"{cls.name}.forward must return one Tensor, it returned {type(out).__name__}")
