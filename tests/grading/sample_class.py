@@ -61,7 +61,7 @@ CLASS = (
     Student("ben", "handed in the blanks", blank=True),
     Student("chen", "one misconception in 01", mistake=("01.1", "")),
     Student("dara", "one misconception in 02", mistake=("02.1", "")),
-    Student("eli", "one misconception in 03", mistake=("03.1", "")),
+    Student("eli", "one misconception in 03", mistake=("03.4", "computes softmax without taking the largest off")),
     Student(
         "finn",
         "right, but the files are broken: a copied test cell, lost metadata, an upload cut off",

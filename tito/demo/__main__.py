@@ -63,7 +63,11 @@ def show_gradebook(root: Path) -> None:
         say(f"  {student.id:<5} {student.story}")
         for name in course.assignments():
             for remark in course.remarks(root, student.id, name):
-                say(f"        {remark}", style="yellow")
+                say(f"        {shortened(remark)}", style="yellow")
+
+
+def shortened(text: str, most: int = 150) -> str:
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " ..."
 
 
 def colour(points: float, most: float) -> str:
