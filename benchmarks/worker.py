@@ -1,0 +1,66 @@
+"""The process of one framework: `python -m benchmarks.worker FRAMEWORK CORE`, driven over stdin by harness.py."""
+
+import json
+import os
+import sys
+from importlib import import_module
+from time import perf_counter
+
+import numpy as np
+
+
+def library(framework):
+    t = import_module(framework)
+    if framework == "torch":
+        t.set_num_threads(1)
+    return t
+
+
+def load(framework, task):
+    """(step, result) of a task, from data that are the same in every process."""
+    module = import_module(f"benchmarks.tasks.{task}")
+    data = module.data(np.random.default_rng(0))
+    if hasattr(module, framework if framework != "numpy" else "numpy"):
+        step, result = getattr(module, framework)(data)
+    else:
+        step, result = module.framework(library(framework), data)
+    return module, step, result
+
+
+def find(path):
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def timed(step, count):
+    start = perf_counter()
+    for _ in range(count):
+        step()
+    return (perf_counter() - start) / count
+
+
+def main(framework, core):
+    os.sched_setaffinity(0, {int(core)})
+    answers, sys.stdout = sys.stdout, sys.stderr
+    module = step = result = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = {}
+        match request.pop("do"):
+            case "load":
+                module, step, result = load(framework, request["task"])
+            case "results":
+                for _ in range(getattr(module, "steps", 10)):
+                    step()
+                np.savez(request["file"], *result())
+            case "make":
+                step = find(request["function"])(library(framework), **request["options"])
+            case "call":
+                answer["value"] = find(request["function"])(**request["options"])
+            case "time":
+                answer["seconds"] = timed(step, request["count"])
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
