@@ -16,8 +16,9 @@ import tempfile
 from pathlib import Path
 
 from .console import Mistake, prepare_streams, say
-from .course import HOME
+from .course import HOME, Course
 from .documents import chapters
+from .running import environment
 
 OUTPUT = "_book"
 TEMPLATE = Path("book") / "page.html"
@@ -57,7 +58,7 @@ def navigation(titles: dict[str, str], current: str) -> str:
     return f"<ul>{''.join(rows)}</ul>"
 
 
-def executed(notebook: Path, cache: Path) -> Path:
+def executed(root: Path, notebook: Path, cache: Path) -> Path:
     """The notebook with its outputs, run once for each of its versions; it is run in its own folder."""
     if cache.exists() and cache.stat().st_mtime > notebook.stat().st_mtime:
         return cache
@@ -68,7 +69,8 @@ def executed(notebook: Path, cache: Path) -> Path:
     content = nbformat.read(notebook, as_version=4)
     where = {"metadata": {"path": str(notebook.parent)}}
     try:
-        NotebookClient(content, timeout=300, kernel_name="python3", resources=where).execute()
+        client = NotebookClient(content, timeout=300, kernel_name="python3", resources=where)
+        client.execute(env=environment(Course.read(root)), stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         raise Mistake(f"{notebook} does not run:\n{error}", hint=f"open {notebook} and run it from the top") from None
     cache.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +99,7 @@ def by_pandoc(root: Path) -> list[Path]:
         options = ["--standalone", "--toc", "--toc-depth=3", "--mathml", f"--template={root / TEMPLATE}"]
         options += ["--wrap=none", f"--variable=chapters:{navigation(titles, chapter)}", f"--metadata=pagetitle:{name}"]
         if source.suffix == ".ipynb":
-            source = executed(source, output / ".executed" / chapter)
+            source = executed(root, source, output / ".executed" / chapter)
             text = pypandoc.convert_file(
                 str(source), "html", format="ipynb", extra_args=[*options, "--embed-resources"]
             )
