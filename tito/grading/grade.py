@@ -326,7 +326,7 @@ class Grader:
                 results[id] = TaskResult(id, task.title, 0.0, task.points, attempted=False)
                 continue
             found, note, again = first[id], "", None
-            if id in failed and self._worthwhile(task, repaired, run, failed):
+            if id in failed and self._worthwhile(task, repaired, run, failed, seed):
                 pieces = alone(self.source, task, repaired, leave_out=stuck(run))
                 again = outcomes(self.run(pieces, [task], seed), task)
                 if passed(expected[id], again) >= passed(expected[id], found):
@@ -337,8 +337,10 @@ class Grader:
             results[id] = self._verdict(task, expected[id], found, note, run, repaired, seed)
         return Grade(self.source.name, results, repaired.remarks, run.ended, time.perf_counter() - began, repaired, run)
 
-    def _worthwhile(self, task: Task, submission: Submission, run: Run, failed: set[str]) -> bool:
+    def _worthwhile(self, task: Task, submission: Submission, run: Run, failed: set[str], seed: int) -> bool:
         """Whether judging a failed task by itself can change anything."""
+        if failed == {task.id} and self._known(task, outcomes(run, task), seed):
+            return False  # nothing else is wrong, and what is wrong has a name
         waiting = stuck(run)
         if any(cell.id in waiting for cell in submission.owned(task.id)):
             return False  # the solution's own cell never ended
@@ -390,13 +392,12 @@ class Grader:
 
     def _recognize(self, task: Task, expected: Outcomes, found: Outcomes, seed: int) -> tuple[str, str]:
         """The known misconception that explains these outcomes: all of them, or else the failed ones."""
+        if (mistake := self._known(task, found, seed)) is not None:
+            return mistake.name, mistake.hint
         failing = {name for name, value in found.items() if not same_outcome(expected[name], value)}
-        known = [m for m in self.release.misconceptions if m.task == task.id]
         partly = []
-        for mistake in known:
+        for mistake in (m for m in self.release.misconceptions if m.task == task.id):
             wrong = self.mistaken(mistake, seed)
-            if all(same_outcome(wrong[name], value) for name, value in found.items()):
-                return mistake.name, mistake.hint
             agreeing = {
                 name
                 for name in failing
@@ -405,6 +406,15 @@ class Grader:
             if agreeing:
                 partly.append(mistake)
         return (partly[0].name, partly[0].hint) if len(partly) == 1 else ("", "")
+
+    def _known(self, task: Task, found: Outcomes, seed: int) -> Misconception | None:
+        """The misconception with exactly these outcomes."""
+        for mistake in self.release.misconceptions:
+            if mistake.task == task.id:
+                wrong = self.mistaken(mistake, seed)
+                if all(same_outcome(wrong[name], value) for name, value in found.items()):
+                    return mistake
+        return None
 
     def run(self, pieces: list[Piece], tasks: list[Task], seed: int = 0) -> Run:
         """Run cells in the sandbox, and the probes of `tasks` where their test cells stand."""
