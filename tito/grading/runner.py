@@ -244,6 +244,10 @@ def make_shell():
         displayhook_class = Type(Hook)
         display_pub_class = Type(Publisher)
 
+        def showtraceback(self, *arguments, **options):
+            shorten(sys.exc_info()[1])
+            super().showtraceback(*arguments, **options)
+
         def _showtraceback(self, etype, evalue, stb):
             name, text = getattr(etype, "__name__", str(etype)), describe(evalue)["message"]
             recorder.show({"output_type": "error", "ename": name, "evalue": text, "traceback": stb})
@@ -256,6 +260,21 @@ def make_shell():
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.autoindent = False
     return Shell.instance(config=config)
+
+
+def shorten(error):
+    """Leaves out the middle of a deep recursion and of a long chain of causes: formatting them takes IPython many seconds."""
+    for _ in range(4):
+        if error is None:
+            return
+        steps, step = [], error.__traceback__
+        while step is not None:
+            steps.append(step)
+            step = step.tb_next
+        if len(steps) > 30:
+            steps[14].tb_next = steps[-10]
+        last, error = error, error.__cause__ or error.__context__
+    last.__cause__ = last.__context__ = None
 
 
 def describe(error):
@@ -325,7 +344,12 @@ def run_cell(shell, source):
     except BaseException as fault:
         error = fault
     recorder.flush()
-    return None if error is None else describe(error)
+    described = None if error is None else describe(error)
+    if isinstance(error, (MemoryError, OSError)):
+        # its traceback keeps alive what was too much, and then nothing later has room
+        error.__traceback__ = shell.InteractiveTB.tb = sys.last_type = sys.last_value = sys.last_traceback = None
+        gc.collect()
+    return described
 
 
 def run_probe(shell, request):
@@ -380,7 +404,7 @@ class Warden:
     """Process 1 of the box. Runs no student code, and nothing inside can signal, stop or read it."""
 
     def __init__(self, channel, limits, protected):
-        self.channel, self.memory, self.protected = channel, limits["memory"], protected
+        self.channel, self.memory, self.protected = channel, limits["memory"] * 3 // 2, protected
         self.crowd = limits["processes"] // 2
         self.threshold, self.before, self.main = self.memory, 0, 0
 
@@ -701,7 +725,7 @@ def zygote(control, config):
     config["shell"] = make_shell()
     warm_up(config["shell"], config["warm"], config["pictures"])
     protected = config["protected"]
-    nested = protected and nesting_works(config)
+    nested = protected and config["nestable"] and nesting_works(config)
     control.send({"ready": True, "nested": nested, "unreadable": unreadable(config) if protected else []})
     while True:
         try:

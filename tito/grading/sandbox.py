@@ -53,7 +53,7 @@ class Limits:
     total_seconds: float = 120.0  # all cells of one notebook
     probe_seconds: float = 10.0
     probe_total_seconds: float = 60.0  # all probes of one notebook
-    memory: int = 2 * 2**30  # bytes, all processes of a box together
+    memory: int = 2 * 2**30  # bytes that one process may add; all of a box together, half as much again
     processes: int = 64  # threads count too
     output: int = 2**20  # characters a cell may print
     output_total: int = 8 * 2**20  # bytes of output kept from one notebook, pictures included
@@ -272,7 +272,7 @@ def package_files(names: tuple[str, ...]) -> dict[str, Path]:
             continue  # needed on other systems only
         for file in distribution.files or ():
             top = file.parts[0]
-            if top not in ("..", "__pycache__") and not top.endswith(".pth"):
+            if top not in entries and top not in ("..", "__pycache__") and not top.endswith(".pth"):
                 entries[top] = Path(distribution.locate_file(top)).resolve()
         for requirement in distribution.requires or ():
             if "extra ==" not in requirement:
@@ -373,7 +373,7 @@ class Sandbox:
         self.folder = Path(tempfile.mkdtemp(prefix="tito-sandbox-")).resolve()
         self.zygote: Peer | None = None
         self.process: subprocess.Popen | None = None
-        self.nested = True
+        self.nested, self.nestable = True, True
         self.warm = list(warm)
         if library is not None:
             library = Path(library).resolve()
@@ -462,7 +462,7 @@ class Sandbox:
             work = "/tmp/work" if self.protected else str(self.folder / "work")
             try:
                 config = {"protected": self.protected, "uid": uid, "cpu": self.cpu, "work": work}
-                self.zygote.send({**config, "warm": self.warm, "pictures": self.pictures})
+                self.zygote.send({**config, "warm": self.warm, "pictures": self.pictures, "nestable": self.nestable})
                 answer = self.zygote.receive(time.monotonic() + 60)
             except Gone:
                 answer = None
@@ -491,12 +491,26 @@ class Sandbox:
                 self.process.wait()
             self.process = None
 
+    def still_there(self) -> None:
+        """A box that was lost together with its warm process was ended from outside, not by what ran in it."""
+        if self.nested and self.process is not None:
+            try:
+                self.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                return
+            raise SandboxError("The sandbox was ended from outside.")
+
     # -- a run
 
     def run(self, job: Job, slow_after: float = math.inf, when_slow: Callable[[], None] | None = None) -> Run:
         """Runs the cells in order, then the probes. `when_slow` is called once, when the run has lasted `slow_after` seconds:
         from then on it has the lowest priority, so that others can be given its core."""
-        return _Play(self, job, time.monotonic() + slow_after, when_slow).run()
+        slow_at = time.monotonic() + slow_after
+        try:
+            return _Play(self, job, slow_at, when_slow).run()
+        except SandboxError:
+            self._stop()
+            return _Play(self, job, slow_at, when_slow).run()
 
 
 def module_names(package: Path) -> Iterable[str]:
@@ -549,6 +563,7 @@ class _Box:
                 return None
             if self.warden in ready:
                 self.hear()
+                self.sandbox.still_there()
                 raise Gone("has gone")
             peer.fill()
         return message
@@ -737,8 +752,13 @@ class _Play:
             return
         self.deadline = time.monotonic() + self.limits.probe_total_seconds
         box.sweep([pid for _, pid in snapshots.values()])
+        answers = {
+            task: self.ask_all(box, snapshots, task, probes) if task in snapshots else None
+            for task, probes in self.job.probes.items()
+        }
+        box.close()
         for task, probes in self.job.probes.items():
-            values = self.ask_all(box, snapshots, task, probes) if task in snapshots else None
+            values = answers[task]
             if values is None and task in self.reached:
                 values = self.ask_again(task, probes)
             if values is None:
