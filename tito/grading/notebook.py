@@ -687,28 +687,32 @@ def whole(source: Source, submission: Submission, everything: bool = False) -> l
     Given cells that nobody needs (worked examples, measurements, plots: unchanged, not exported, nothing in them is used by
     a test or by the student's own cells) are left out, unless `everything` is asked for: they would only take time.
     """
-    code = [cell for cell in submission.cells if cell.kind == "code"]
-    wanted = set().union(*(names(task.hidden).uses | names(task.checks).uses for task in source.tasks.values()))
-    for cell in code:
-        if cell.role != "given" or cell.changed:
-            wanted |= names(cell.source).uses
-    needed = _needed(source, wanted)
-    return [
-        Piece(cell.id, cell.source)
-        for cell in code
-        if everything or cell.role != "given" or cell.changed or cell.origin.index in needed
+    hidden = {task.test.id: names(task.hidden).uses for task in source.tasks.values()}
+    rows = [
+        _Row(
+            Piece(cell.id, cell.source),
+            everything or cell.role != "given" or cell.changed or cell.origin.exported,
+            hidden.get(cell.id, frozenset()) if cell.role == "test" else frozenset(),
+        )
+        for cell in submission.cells
+        if cell.kind == "code"
     ]
+    return _needed(rows)
 
 
 def reference(source: Source, everything: bool = False) -> list[Piece]:
     """The reference notebook, hidden tests left out."""
-    wanted = set().union(*(names(task.hidden).uses | names(task.checks).uses for task in source.tasks.values()))
-    needed = _needed(source, wanted)
-    return [
-        Piece(cell.id, cell.stub if cell.role == "test" else cell.source)
+    hidden = {task.test.id: names(task.hidden).uses for task in source.tasks.values()}
+    rows = [
+        _Row(
+            Piece(cell.id, cell.stub if cell.role == "test" else cell.source),
+            everything or cell.role != "given" or cell.exported,
+            hidden.get(cell.id, frozenset()),
+        )
         for cell in source.cells
-        if cell.kind == "code" and (everything or cell.role != "given" or cell.index in needed)
+        if cell.kind == "code"
     ]
+    return _needed(rows)
 
 
 def alone(
@@ -724,57 +728,65 @@ def alone(
     those in `leave_out`; without a submission it is the reference's, `patched` by cell id.
     """
     others = frozenset().union(*(t.names for t in source.tasks.values() if t.id != task.id)) - task.names
-    mine: dict[int, list[Piece]] = {}
-    changed: dict[int, list[Piece]] = {}
-    extra: dict[int, list[Piece]] = {}
+    around: dict[tuple[str, int], list[_Row]] = {}
     anchor = -1
     for cell in submission.cells if submission else ():
         if cell.origin is not None and task.id not in cell.tasks:
             anchor = cell.origin.index
         if cell.kind != "code" or cell.restored or (cell.id in leave_out and task.id not in cell.tasks):
             continue
+        row = _Row(Piece(cell.id, without(cell.source, others)), True)
         if task.id in cell.tasks:
-            mine.setdefault(task.solutions[0].index, []).append(Piece(cell.id, without(cell.source, others)))
+            around.setdefault(("mine", task.solutions[0].index), []).append(row)
         elif cell.role == "extra":
-            extra.setdefault(anchor, []).append(Piece(cell.id, without(cell.source, others)))
+            around.setdefault(("after", anchor), []).append(row)
         elif cell.role == "given" and cell.changed:
-            changed.setdefault(cell.origin.index, []).append(Piece(cell.id, cell.source))
-    kept = [piece for group in (mine, changed, extra) for pieces in group.values() for piece in pieces]
-    wanted = set(names(task.hidden).uses)
-    for piece in kept:
-        wanted |= names(piece.source).uses
-    pieces = list(extra.get(-1, []))
-    needed = _needed(source, wanted)
+            around.setdefault(("before", cell.origin.index), []).append(_Row(Piece(cell.id, cell.source), True))
+    rows = around.get(("after", -1), [])[:]
     for cell in source.cells:
-        pieces += changed.get(cell.index, [])
-        if cell.task == task.id and cell.role == "solution":
-            own = (
-                mine.get(cell.index, []) if submission else [Piece(cell.id, (patched or {}).get(cell.id, cell.source))]
-            )
-            pieces += own
-        elif cell.index in needed:
-            id = cell.id if not any(piece.id == cell.id for piece in pieces) else f"{cell.id}-given"
-            pieces.append(Piece(id, cell.source))
-        pieces += extra.get(cell.index, [])
-    return pieces
+        before = around.get(("before", cell.index), [])
+        rows += before
+        if cell.task == task.id and cell.role == "solution" and submission is not None:
+            rows += around.get(("mine", cell.index), [])
+        elif cell.kind == "code" and cell.role != "test":
+            text = (patched or {}).get(cell.id, cell.source)
+            id = f"{cell.id}-given" if before else cell.id
+            rows.append(_Row(Piece(id, text), cell.exported or cell.role == "solution"))
+        rows += around.get(("after", cell.index), [])
+    return _needed([*rows, _Row(Piece("", ""), True, names(task.hidden).uses)])[:-1]
 
 
-def _needed(source: Source, wanted: set[str]) -> set[int]:
-    """Cells of the reference that have to run: all exported ones, those that bind a name that somebody needs, and those
-    that may change what such a name stands for."""
-    candidates = [cell for cell in source.cells if cell.kind == "code" and cell.role in ("given", "solution")]
-    needed = {cell.index for cell in candidates if cell.exported or cell.role == "solution"}
-    wanted = set(wanted).union(*(cell.names.uses for cell in candidates if cell.index in needed))
-    data = frozenset().union(*(_data(cell.source) for cell in candidates if not cell.exported))
-    growing = True
-    while growing:
-        growing = False
-        for cell in candidates:
-            if cell.index not in needed and (cell.names.binds | cell.names.uses & data) & wanted:
-                needed.add(cell.index)
-                wanted |= cell.names.uses
-                growing = True
-    return needed
+@dataclass(frozen=True)
+class _Row:
+    """A cell that may be run: `must` says that it will be, `uses` are names needed after it beside those in its text."""
+
+    piece: Piece
+    must: bool
+    uses: frozenset[str] = frozenset()
+
+
+def _needed(rows: list[_Row]) -> list[Piece]:
+    """Those that must run, and for every name that they need the cell before that binds it and those that may change it."""
+    binds = [names(row.piece.source).binds for row in rows]
+    uses = [names(row.piece.source).uses | row.uses for row in rows]
+    chosen = {index for index, row in enumerate(rows) if row.must}
+    waiting = [(index, name) for index in sorted(chosen) for name in uses[index]]
+    seen = set()
+    while waiting:
+        place, name = waiting.pop()
+        before = next((i for i in range(place - 1, -1, -1) if name in binds[i]), None)
+        if before is None:  # used in a function that is called later
+            before = next((i for i in range(place, len(rows)) if name in binds[i]), None)
+        if before is None or (before, place, name) in seen:
+            continue
+        seen.add((before, place, name))
+        more = {before}
+        if name in _data(rows[before].piece.source):
+            more |= {i for i in range(before + 1, place) if name in uses[i]}
+        for index in more - chosen:
+            chosen.add(index)
+            waiting += [(index, other) for other in uses[index]]
+    return [row.piece for index, row in enumerate(rows) if index in chosen]
 
 
 @functools.lru_cache(maxsize=1024)
