@@ -75,7 +75,7 @@ def to_array(data, dtype=None):
         raise TypeError(f"expected numbers or nested lists of numbers, got {data!r:.60}; convert them to numbers first")
     if dtype is None and not hasattr(data, "dtype"):
         dtype = {float64: float32, np.dtype("complex128"): complex64}.get(array.dtype)
-    return array if dtype is None else array.astype(dtype, copy=False)
+    return array if dtype is None else array.astype(dtype)
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-2-solution
@@ -1289,7 +1289,7 @@ def infer_shape(shape, count):
 def permute(x, *, dims):
     """The dimensions in another order: dimension k of the result is dimension `dims[k]` of x."""
     ### BEGIN SOLUTION
-    if sorted(dim % max(x.ndim, 1) for dim in dims) != list(range(x.ndim)):
+    if sorted(dim % len(dims) for dim in dims) != list(range(x.ndim)):
         raise RuntimeError(f"permute: expected each dimension of shape {x.shape} once, got {tuple(dims)}")
     strides = strides_of(x)
     return strided(x, tuple(x.shape[dim] for dim in dims), tuple(strides[dim] for dim in dims))
@@ -1458,7 +1458,7 @@ def grid_of(index, dim, shape):
     ### BEGIN SOLUTION
     grid = []
     for d, n in enumerate(index.shape):
-        stand = [-1 if k == d else 1 for k in range(index.ndim)]
+        stand = [n if k == d else 1 for k in range(index.ndim)]
         grid.append(index if d == dim else module.arange(n).reshape(stand))
     return tuple(grid)
     ### END SOLUTION
@@ -1602,7 +1602,7 @@ def matmul(a, b):
     product is left. RuntimeError for 0-d inputs, inner sizes that differ (with both shapes in it) and unequal dtypes.
     """
     ### BEGIN SOLUTION
-    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2:][0]:
         raise RuntimeError(
             f"matmul: expected the last size of the left to equal the {'second last' if b.ndim > 1 else 'only'} size of the "
             f"right, got shapes {a.shape} and {b.shape}: try transposing one"
@@ -1625,8 +1625,7 @@ def narrow(x, dim, start, length):
 def cat(*tensors, dim=0):
     """Tensors joined along a dimension that they have; all other sizes must agree. `result_type` settles the dtype."""
     ### BEGIN SOLUTION
-    dtype = result_type(*tensors)
-    return np.concatenate([x.astype(dtype, copy=False) for x in tensors], axis=dim)
+    return np.concatenate(tensors, axis=dim, dtype=result_type(*tensors))
     ### END SOLUTION
 
 
@@ -1634,9 +1633,7 @@ def cat(*tensors, dim=0):
 def stack(*tensors, dim=0):
     """Tensors of one shape joined along a new dimension."""
     ### BEGIN SOLUTION
-    dim = dim_of(dim, tensors[0].ndim + 1)
-    dtype = result_type(*tensors)
-    return np.stack([x.astype(dtype, copy=False) for x in tensors], axis=dim)
+    return np.stack(tensors, axis=dim, dtype=result_type(*tensors))
     ### END SOLUTION
 
 
@@ -1646,8 +1643,7 @@ def split(x, sizes, dim=0):
     RuntimeError when the sizes in the list do not add up. `narrow(x, dim, start, length)` makes one piece.
     """
     ### BEGIN SOLUTION
-    dim = dim_of(dim, x.ndim)
-    length = x.shape[dim]
+    length = x.shape[dim_of(dim, x.ndim)]
     if isinstance(sizes, int):
         sizes = [min(sizes, length - start) for start in range(0, length, sizes)] or [0]
     if sum(sizes) != length:
@@ -1661,9 +1657,10 @@ def split(x, sizes, dim=0):
 
 
 def chunk(x, chunks, dim=0):
-    """At most `chunks` views of x along dim, all of one size but perhaps the last."""
+    """At most `chunks` views of x along dim, all of one size but perhaps the last; exactly `chunks` if there is nothing to share out."""
     ### BEGIN SOLUTION
-    return split(x, max(1, -(-x.shape[dim_of(dim, x.ndim)] // chunks)), dim)
+    size = -(-x.shape[dim_of(dim, x.ndim)] // chunks)
+    return split(x, size or [0] * chunks, dim)
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #7bf60bfb
@@ -1703,10 +1700,10 @@ def topk_indices(x, *, k, dim=-1, largest=True):
     ### BEGIN SOLUTION
     x = np.moveaxis(x, dim, -1)
     n = x.shape[-1]
-    found = np.argpartition(x, n - k if largest else k - 1, axis=-1)
+    found = np.argpartition(x, n - k if largest else k - 1)
     found = found[..., n - k :] if largest else found[..., :k]
-    order = np.argsort(np.take_along_axis(x, found, axis=-1), axis=-1)
-    found = np.take_along_axis(found, order, axis=-1)
+    order = np.argsort(np.take_along_axis(x, found, -1))
+    found = np.take_along_axis(found, order, -1)
     return np.moveaxis(found[..., ::-1] if largest else found, -1, dim)
     ### END SOLUTION
 
