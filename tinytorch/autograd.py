@@ -11,7 +11,7 @@ __all__ = ['numbers', 'FIXED', 'SEEDS', 'Node', 'Row', 'derivative', 'record', '
            'diagonal_back', 'unfold_back', 'others', 'prod_gradient', 'var_gradient', 'norm_gradient', 'Context',
            'CustomNode', 'Function', 'custom_node']
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #8b0aa556
+# %% ../solutions/02_autograd/02_autograd.ipynb #ca2df209
 import math
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
@@ -31,7 +31,7 @@ from tinytorch.tensor import (
     unsqueeze, var, view, where, wrap,
 )  # fmt: skip
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #50a4ed4b
+# %% ../solutions/02_autograd/02_autograd.ipynb #735d2a62
 numbers = count(1)
 
 
@@ -91,7 +91,7 @@ class Node:
         if not any(isinstance(watch, Retain) for watch in self.watchers):
             self.watchers.append(Retain(tensor))
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #3d1a9093
+# %% ../solutions/02_autograd/02_autograd.ipynb #8731978a
 FIXED = [0]  # the version of what cannot change: numbers and shapes
 
 
@@ -199,7 +199,7 @@ def unpack(node):
 def sum_to(x, shape):
     """Sum `x` over the dimensions in which `shape` was stretched to `x.shape`; the result has this shape.
 
-    x: array or Tensor; use module 01's `total(x, dim=..., keepdim=True)` (its sum) and `reshape(x, shape=...)`, which take both
+    x: array or Tensor; use module 01's `total(x, dim=...)` (its sum) and `reshape(x, shape=...)`, which take both
     shape: tuple that broadcasts to x.shape. When it is x.shape already, `x` itself is returned.
     """
     ### BEGIN SOLUTION
@@ -207,10 +207,10 @@ def sum_to(x, shape):
         return x
     new = x.ndim - len(shape)
     stretched = [i for i in range(x.ndim) if i < new or shape[i - new] == 1]
-    return reshape(total(x, dim=stretched, keepdim=True), shape=shape)
+    return reshape(total(x, dim=stretched), shape=shape)
     ### END SOLUTION
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #b0219b41
+# %% ../solutions/02_autograd/02_autograd.ipynb #9a2a689e
 def fit(gradient, g, edge):
     """The gradient in the shape and dtype of the edge that it goes to; a leaf gets an array of its own."""
     leaf = isinstance(edge, Tensor)
@@ -281,7 +281,7 @@ def many(shape, dim):
 def extreme_gradient(g, x, out, dim=None, keepdim=False):
     """The gradient of x in `out = amax(x, dim, keepdim)` or amin: `g`, split evenly among the elements that are equal to `out`."""
     ### BEGIN SOLUTION
-    hit = eq(x, restore(out, x.shape, dim, keepdim))
+    hit = x == restore(out, x.shape, dim, keepdim)
     return restore(g, x.shape, dim, keepdim) * hit / total(hit, dim=dim, keepdim=True)
     ### END SOLUTION
 
@@ -391,7 +391,7 @@ def accumulate(leaf, gradient):
         leaf.grad._version[0] += 1
     ### END SOLUTION
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #0427ad62
+# %% ../solutions/02_autograd/02_autograd.ipynb #aeb52c7d
 SEEDS = {}  # the ones that backward starts with, by shape and dtype: they are never written to
 
 
@@ -478,7 +478,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False):
     """
     to_leaves(starts(tensors, grad_tensors, create_graph), retain_graph, create_graph)
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #c961d648
+# %% ../solutions/02_autograd/02_autograd.ipynb #4b7820e2
 class Drawing:
     """A picture that a notebook shows."""
 
@@ -597,7 +597,7 @@ def is_grad_enabled():
     """Whether operations record. Source: torch.is_grad_enabled."""
     return grad_mode.enabled
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #bba24253
+# %% ../solutions/02_autograd/02_autograd.ipynb #fe3b91c9
 def revive(node, saved):
     """What a node saved, as Tensors that hang on the graph again; numbers and shapes as they are."""
     edges = [*node.edges, node]  # those of the inputs, then that of the result
@@ -619,7 +619,7 @@ def attach(value, edge, cell):
     tensor.requires_grad, tensor.grad_fn = edge is not None, edge
     return tensor
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #663e3e14
+# %% ../solutions/02_autograd/02_autograd.ipynb #163ad714
 def leading_to(targets, roots):
     """The edges worth following from the roots: the targets, and every node that leads to one."""
     nodes, waiting = set(), [root for root in roots if isinstance(root, Node)]
@@ -685,7 +685,7 @@ def slopes(function, inputs, directions, eps=1e-6):
     return (ahead - behind).item() / (2 * eps), sum(claimed, 0.0)
     ### END SOLUTION
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #4352c3a6
+# %% ../solutions/02_autograd/02_autograd.ipynb #e7e4ab46
 class GradcheckError(RuntimeError):
     """A gradient is not what was measured."""
 
@@ -742,7 +742,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, **options):
     needed = {*checked, *range(len(inputs), len(inputs) + len(tuple_of(grad_outputs)))}
     return gradcheck(gradients, (*inputs, *tuple_of(grad_outputs)), **options)
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #f51c1a96
+# %% ../solutions/02_autograd/02_autograd.ipynb #b034e9a4
 def minimum_gradient(g, x, other):
     """The gradient of x in minimum(x, other): g where it is the smaller, half of it where they are equal."""
     return where(eq(x, other), g / 2, g * (x < other))
@@ -868,7 +868,7 @@ derivative(gather, "x.shape", lambda g, shape, dim, index: scattered_add(zeros_f
 derivative(scattered, "src.shape", lambda g, shape, dim, index: scattered(g, 0.0, dim=dim, index=index), source_gradient)
 derivative(scattered_add, "src.shape", lambda g, shape, dim, index: g, source_gradient)
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #4e4a59d0
+# %% ../solutions/02_autograd/02_autograd.ipynb #94ca487c
 def others(x, dim):
     """For each element the product of all others along dim (of all, when it is None), also where some are 0."""
     if dim is None:
@@ -916,7 +916,7 @@ derivative(
     lambda g, x, out, dim, keepdim=False: restore(g, x.shape, dim, keepdim) * exp(x - restore(out, x.shape, dim, keepdim)),
 )
 
-# %% ../solutions/02_autograd/02_autograd.ipynb #7af8736e
+# %% ../solutions/02_autograd/02_autograd.ipynb #da6816e8
 class Context:
     """What `forward` leaves for `backward`: `ctx.save_for_backward(*tensors)`, and any attribute that you set."""
 
