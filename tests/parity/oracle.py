@@ -304,7 +304,7 @@ class Draw:
     def dtype(self, dtypes):
         """A dtype; the two that carry gradients come up more often."""
         wide = [name for name in dtypes if name in ("float64", "float32")]
-        return self.draw(st.sampled_from(wide * max(1, len(dtypes) // 3) + list(dtypes)))
+        return self.draw(st.sampled_from(wide * max(1, len(dtypes) // 2) + list(dtypes)))
 
     def broadcastable(self, shape):
         """A shape that broadcasts to `shape`: sides squeezed to one, leading sides dropped."""
@@ -345,7 +345,8 @@ class Draw:
     def call(self, *arguments, **options):
         """The call as a function or, where PyTorch has one, as a method."""
         short = self.name.rpartition(".")[2]
-        can = isinstance(arguments[0], Source) and "." not in self.name and hasattr(torch.Tensor, short)
+        both = hasattr(torch.Tensor, short) and hasattr(tinytorch.Tensor, short)
+        can = isinstance(arguments[0], Source) and "." not in self.name and both
         must = can and not hasattr(torch, self.name)
         return Call(self.name, arguments, options, method=must or (can and self.flag()))
 

@@ -34,13 +34,13 @@ def smooth(names):
 # ---------------------------------------------------------------- one tensor, element by element
 
 
-@smooth("exp expm1 sin cos tanh sigmoid erf square neg")
+@smooth("exp expm1 sin cos tan sinh cosh tanh sigmoid erf square neg negative")
 def anywhere(d: Draw):
     domain = d.choice("normal", "lattice", "positive", "special")
     return d.call(d.tensor(dtypes=NUMBERS, domain=domain))
 
 
-@smooth("log log1p sqrt rsqrt")
+@smooth("log log2 log10 log1p sqrt rsqrt")
 def positive(d: Draw):
     return d.call(d.tensor(dtypes=NUMBERS, domain=d.choice("positive", "positive", "special")))
 
@@ -50,14 +50,25 @@ def reciprocal(d: Draw):
     return d.call(d.tensor(dtypes=FLOATS, domain=d.choice("nonzero", "nonzero", "special")))
 
 
-@smooth("abs relu sign")
+@smooth("abs absolute relu sign")
 def kinked(d: Draw):
     return d.call(d.tensor(dtypes=NUMBERS, domain=d.choice("normal", "lattice", "positive", "special")))
 
 
-@row("floor ceil round")
+@row("floor ceil round trunc fix")
 def rounding(d: Draw):
     return d.call(d.tensor(dtypes=NUMBERS, domain=d.choice("normal", "lattice", "positive", "special")))
+
+
+@smooth("frac")
+def frac(d: Draw):
+    return d.call(d.tensor(dtypes=FLOATS))
+
+
+@row("nan_to_num")
+def nan_to_num(d: Draw):
+    x = d.tensor(dtypes=("float64", "float32"), domain=d.choice("special", "normal"))
+    return d.call(x, **d.choice({}, {"nan": 1.0}, {"nan": 0.5, "posinf": 9.0, "neginf": -9.0}))
 
 
 @row("isnan isinf isfinite logical_not")
@@ -84,12 +95,12 @@ def pair(d: Draw, dtypes=NUMBERS, left="any", right="any", scalars=True):
     return x, d.tensor(d.broadcastable(shape), dtypes, right)
 
 
-@smooth("add sub mul")
+@smooth("add sub subtract mul multiply")
 def arithmetic(d: Draw):
-    return d.call(*pair(d, ANY if d.name != "sub" else NUMBERS))
+    return d.call(*pair(d, ANY if d.name not in ("sub", "subtract") else NUMBERS))
 
 
-@smooth("div true_divide")
+@smooth("div divide true_divide")
 def division(d: Draw):
     if d.name == "true_divide" or d.flag():
         return d.call(*pair(d, NUMBERS, "any", "nonzero"))
@@ -121,7 +132,7 @@ def extremum(d: Draw):
     return d.call(*pair(d, NUMBERS, scalars=False))
 
 
-@row("eq ne lt le gt ge")
+@row("eq ne lt le gt ge not_equal less less_equal greater greater_equal")
 def comparison(d: Draw):
     if d.integer(0, 4) == 0:
         return d.call(d.tensor(domain="special"), d.choice(0, float("nan"), float("inf")))
@@ -175,6 +186,20 @@ def whole_comparison(d: Draw):
     other = d.shape() if d.name == "equal" and d.flag() else shape
     y = x if d.flag() else d.tensor(other, (x.array.dtype.name,), "lattice")
     return d.call(x, Source(y.array, d.layout(y.array.shape) if y is not x else "contiguous"))
+
+
+@smooth("addcmul addcdiv")
+def addc(d: Draw):
+    shape = d.shape()
+    x, y = (d.tensor(d.broadcastable(shape), ("float64",)) for _ in range(2))
+    return d.call(x, y, d.tensor(d.broadcastable(shape), ("float64",), "nonzero"), **d.choice({}, {"value": -0.5}))
+
+
+@smooth("lerp")
+def lerp(d: Draw):
+    shape = d.shape()
+    x, y = (d.tensor(d.broadcastable(shape), ("float64",)) for _ in range(2))
+    return d.call(x, y, d.choice(0.0, 0.25, 0.9) if d.flag() else d.tensor(d.broadcastable(shape), ("float64",)))
 
 
 OPERATORS = {
@@ -275,6 +300,62 @@ def flatten(d: Draw):
     return d.call(x, first, last) if d.flag() else d.call(x)
 
 
+@smooth("ravel")
+def ravel(d: Draw):
+    return d.call(d.tensor())
+
+
+@smooth("view_as reshape_as")
+def reshape_as(d: Draw):
+    x = d.tensor(d.full_shape())
+    shape = factors(d, x.array.size, d.integer(1, 3))
+    return d.call(x, d.tensor(shape, ("int64",)))
+
+
+@smooth("expand_as")
+def expand_as(d: Draw):
+    shape = d.shape()
+    return d.call(d.tensor(d.broadcastable(shape)), d.tensor(shape))
+
+
+@row("broadcast_tensors")
+def broadcast_tensors(d: Draw):
+    shape = d.shape()
+    return Call(d.name, tuple(d.tensor(d.broadcastable(shape), ("float64",)) for _ in range(d.integer(1, 3))))
+
+
+@row("broadcast_shapes")
+def broadcast_shapes(d: Draw):
+    shape = d.shape()
+    shapes = [d.broadcastable(shape) if d.integer(0, 5) else d.shape() for _ in range(d.integer(1, 3))]
+    return Call(d.name, tuple(shapes), function=lambda t, *shapes: str(tuple(t.broadcast_shapes(*shapes))))
+
+
+@smooth("as_strided")
+def as_strided(d: Draw):
+    x = d.tensor((3, 4), ("float64",), layout="contiguous")
+    size = tuple(d.choice(1, 2, 3) for _ in range(d.integer(1, 2)))
+    return d.call(x, size, tuple(d.choice(0, 1, 2) for _ in size), d.integer(0, 3))
+
+
+@smooth("unfold")
+def unfold(d: Draw):
+    x = d.tensor(d.full_shape(1, 3))
+    axis = d.axis(x.array.ndim)
+    return d.call(x, axis, d.integer(1, x.array.shape[axis]), d.integer(1, 3))
+
+
+@smooth("diag")
+def diag(d: Draw):
+    return d.call(d.tensor(d.shape(1, 2)), d.integer(-2, 2))
+
+
+@row("meshgrid")
+def meshgrid(d: Draw):
+    parts = [d.tensor(d.shape(1, 1), ("float64",)) for _ in range(d.integer(1, 3))]
+    return Call(d.name, tuple(parts), {"indexing": d.choice("ij", "xy")})
+
+
 @smooth("unflatten")
 def unflatten(d: Draw):
     x = d.tensor(d.full_shape(1))
@@ -282,7 +363,7 @@ def unflatten(d: Draw):
     return d.call(x, axis, factors(d, x.array.shape[axis], d.integer(1, 3)))
 
 
-@smooth("transpose swapaxes")
+@smooth("transpose swapaxes swapdims")
 def transpose(d: Draw):
     x = d.tensor()
     return d.call(x, d.axis(x.array.ndim), d.axis(x.array.ndim))
@@ -337,7 +418,7 @@ def select(d: Draw):
     return d.call(x, axis, d.integer(-n, n - 1))
 
 
-@smooth("movedim")
+@smooth("movedim moveaxis")
 def movedim(d: Draw):
     x = d.tensor(d.shape(1))
     return d.call(x, d.axis(x.array.ndim), d.axis(x.array.ndim))
@@ -427,7 +508,7 @@ def unbind(d: Draw):
     return d.call(x, d.axis(x.array.ndim))
 
 
-@smooth("cat concat")
+@smooth("cat concat concatenate")
 def cat(d: Draw):
     shape = d.shape(1)
     axis = d.axis(len(shape))
@@ -601,6 +682,40 @@ def take_along_dim(d: Draw):
     return d.call(x, d.indices(tuple(sides), x.array.shape[axis]), axis)
 
 
+@smooth("index_add index_fill")
+def index_add(d: Draw):
+    x = d.tensor(d.full_shape(1, 3), ("float64", "float32"))
+    axis, sides = d.axis(x.array.ndim), list(x.array.shape)
+    index = d.indices((d.integer(0, 4),), sides[axis])
+    if d.name == "index_fill":
+        return d.call(x, axis, index, d.choice(0.0, 2, -1.5))
+    sides[axis] = index.array.size
+    return d.call(x, axis, index, d.tensor(tuple(sides), (x.array.dtype.name,)))
+
+
+@row("searchsorted")
+def searchsorted(d: Draw):
+    rng = np.random.default_rng(d.integer(0, 1000))
+    edges = np.sort(numbers(rng, d.shape(1, 1), "float64", "lattice"))
+    return Call(
+        d.name, (Source(edges), d.tensor(dtypes=("float64",), domain="lattice", grad=False)), {"right": d.flag()}
+    )
+
+
+@row("bincount")
+def bincount(d: Draw):
+    x = d.indices(d.shape(1, 1), 5)
+    if d.flag():
+        return d.call(x, minlength=d.integer(0, 7))
+    return d.call(x, d.tensor(x.array.shape, ("float64",), grad=False))
+
+
+@row("unique")
+def unique(d: Draw):
+    x = d.tensor(dtypes=("float64", "int64", "bool"), domain="lattice", grad=False)
+    return d.call(x, return_inverse=d.flag(), return_counts=d.flag())
+
+
 @smooth("masked_select")
 def masked_select(d: Draw):
     shape = d.shape()
@@ -623,7 +738,9 @@ def reduce(d: Draw, x, several=True):
         return d.call(x)
     dim = d.axes(ndim) if several and kind == 1 and ndim else d.axis(ndim)
     if d.flag():
-        return d.call(x, dim, d.flag()) if d.name not in ("var", "std") else d.call(x, dim, keepdim=d.flag())
+        return (
+            d.call(x, dim, d.flag()) if d.name not in ("var", "std", "var_mean") else d.call(x, dim, keepdim=d.flag())
+        )
     return d.call(x, dim=dim, keepdim=d.flag())
 
 
@@ -633,6 +750,27 @@ def total(d: Draw):
     if d.integer(0, 4) == 0:
         call.options["dtype"] = DType(d.choice("float64", "float32", "int64"))
     return call
+
+
+@smooth("nansum")
+def nansum(d: Draw):
+    return reduce(d, d.tensor(dtypes=("float64", "float32"), domain=d.choice("special", "normal")))
+
+
+@row("count_nonzero")
+def count_nonzero(d: Draw):
+    x = d.tensor(dtypes=("float64", "int64", "bool"), domain="lattice")
+    return d.call(x, dim=d.axis(x.array.ndim)) if d.flag() else d.call(x)
+
+
+@smooth("trace")
+def trace(d: Draw):
+    return d.call(d.tensor(d.shape(2, 2), ("float64", "int64")))
+
+
+@smooth("median")
+def median(d: Draw):
+    return reduce(d, d.tensor(d.full_shape(), ("float64", "int64"), "distinct", layout="contiguous"), several=False)
 
 
 @smooth("mean")
@@ -675,14 +813,14 @@ def prod(d: Draw):
     return reduce(d, d.tensor(d.shape(0, 3), NUMBERS, d.choice("normal", "lattice")), several=False)
 
 
-@smooth("var std")
+@smooth("var std var_mean")
 def variance(d: Draw):
     x = d.tensor(d.shape(1, 4, (3, 2, 4)), FLOATS[:2], "normal")
     call = reduce(d, x)
     kind = d.integer(0, 3)
     if kind == 0:
         call.options["correction"] = d.choice(0, 1)
-    elif kind == 1:
+    elif kind == 1 and d.name != "var_mean":
         call.options["unbiased"] = d.flag()
         call.options.setdefault("keepdim", False)
         if len(call.arguments) == 1 and "dim" not in call.options:
@@ -791,6 +929,24 @@ def outer(d: Draw):
     return d.call(d.tensor(d.shape(1, 1), ("float64",)), d.tensor(d.shape(1, 1), ("float64", "int64")))
 
 
+@smooth("addmm")
+def addmm(d: Draw):
+    rows, inner, columns = (d.integer(1, 3) for _ in range(3))
+    x = d.tensor(d.broadcastable((rows, columns)), ("float64",))
+    options = d.choice({}, {"beta": 0.5, "alpha": 2.0})
+    return d.call(x, d.tensor((rows, inner), ("float64",)), d.tensor((inner, columns), ("float64",)), **options)
+
+
+@smooth("tensordot")
+def tensordot(d: Draw):
+    common, left, right = d.full_shape(1, 2), d.full_shape(0, 2), d.full_shape(0, 2)
+    x, y = d.tensor(left + common, ("float64",)), d.tensor(common + right, ("float64",))
+    if d.flag():
+        return Call(d.name, (x, y), {"dims": len(common)})
+    axes = list(range(len(left), len(left) + len(common))), list(range(len(common)))
+    return Call(d.name, (x, y), {"dims": axes})
+
+
 EQUATIONS = (
     "ij,jk->ik",
     "bij,bjk->bik",
@@ -859,9 +1015,17 @@ def likes(d: Draw):
     return Call(d.name, (x, *arguments), options)
 
 
-@row("new_zeros new_ones")
+@row("new_zeros new_ones new_full")
 def news(d: Draw):
-    return spread(d, d.tensor(dtypes=ANY), d.shape(1, 3))
+    x = d.tensor(dtypes=ANY)
+    if d.name == "new_full":
+        return d.call(x, d.shape(), d.choice(0, 1))
+    return spread(d, x, d.shape(1, 3))
+
+
+@row("new_tensor")
+def new_tensor(d: Draw):
+    return d.call(d.tensor(dtypes=ANY), d.choice([1, 0], [[1.5]], 1))
 
 
 # ---------------------------------------------------------------- creation
@@ -907,6 +1071,11 @@ def arange(d: Draw):
 def linspace(d: Draw):
     options = {"dtype": DType("float64")} if d.flag() else {}
     return Call("linspace", (d.choice(0, -1.0, 2), d.choice(1, 5.0, -3), d.integer(0, 9)), options)
+
+
+@row_creation("logspace")
+def logspace(d: Draw):
+    return Call("logspace", (d.choice(0, -1.0), d.choice(1, 2.0), d.integer(0, 5)), {"dtype": DType("float64")})
 
 
 @row_creation("eye")
@@ -985,17 +1154,38 @@ def arithmetic_(d: Draw):
     return change(d, x, d.tensor(d.broadcastable(x.array.shape), dtypes, "nonzero"))
 
 
-@row_in_place("exp_ zero_ neg_ abs_ sqrt_ relu_ sigmoid_ tanh_ floor_ round_")
+@row_in_place(
+    "exp_ zero_ neg_ abs_ sqrt_ relu_ sigmoid_ tanh_ floor_ round_ ceil_ sin_ cos_ square_ log_ rsqrt_ reciprocal_ tril_ triu_"
+)
 def unary_(d: Draw):
-    return change(d, d.tensor(dtypes=("float64", "float32"), domain="positive" if d.name == "sqrt_" else "any"))
+    domain = "positive" if d.name in ("sqrt_", "log_", "rsqrt_", "reciprocal_") else "any"
+    shape = d.shape(2) if d.name in ("tril_", "triu_") else d.shape()
+    return change(d, d.tensor(shape, ("float64", "float32"), domain))
 
 
-@row_in_place("fill_")
-def fill_(d: Draw):
-    return change(d, d.tensor(dtypes=("float64", "float32", "int64")), d.choice(0, 3, -1))
+@row_in_place("logical_not_")
+def logical_not_(d: Draw):
+    return change(d, d.mask(d.shape()))
 
 
-@row_in_place("clamp_")
+@row_in_place("remainder_")
+def remainder_(d: Draw):
+    return change(d, d.tensor(dtypes=("float64", "int64")), d.choice(2, 3))
+
+
+@row_in_place("index_fill_ scatter_")
+def index_fill_(d: Draw):
+    x = d.tensor(d.full_shape(1, 3), ("float64",))
+    axis = d.axis(x.array.ndim)
+    if d.name == "index_fill_":
+        return change(d, x, axis, d.indices((d.integer(0, 3),), x.array.shape[axis]), d.choice(0.0, 2.0))
+    index = Source(
+        np.zeros([1 if a == axis % x.array.ndim else n for a, n in enumerate(x.array.shape)], dtype=np.int64)
+    )
+    return change(d, x, axis, index, d.tensor(index.array.shape, ("float64",)))
+
+
+@row_in_place("clamp_ clip_")
 def clamp_(d: Draw):
     return change(
         d, d.tensor(dtypes=("float64", "float32")), **d.choice({"min": -1}, {"max": 1}, {"min": -1, "max": 1})

@@ -17,7 +17,7 @@ import tinytorch
 ADVICE = re.compile(
     r"\b(use|using|try|call|calling|pass|give|check|set|convert|reshape|transpose|squeeze|unsqueeze|wrap|clone|detach|make|"
     r"did you mean|write|take|compute|choose|build|train|add|put|keep|create|cast|inherit|rename|turn|load|begin|divide|"
-    r"copy|permute|expand|move|pad|match|retain|index|do it|name|remove)\b",
+    r"copy|permute|expand|move|pad|match|retain|index|do it|name|remove|was anything|with \w+=|one of|between)\b",
     re.IGNORECASE,
 )
 

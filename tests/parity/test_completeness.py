@@ -41,14 +41,14 @@ PROMISED_NN = """
 # Public names that no row can hold, and where they are compared instead.
 ELSEWHERE = {
     "test_random.py": """rand randn randint randperm rand_like randn_like normal bernoulli multinomial empty empty_like
-        manual_seed Generator default_generator get_rng_state set_rng_state uniform_ normal_ seed initial_seed""",
+        manual_seed Generator default_generator randint_like get_rng_state set_rng_state uniform_ normal_ seed initial_seed""",
     "test_interface.py": """no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled is_tensor
-        is_floating_point retain_grad register_hook requires_grad_ detach_ is_leaf requires_grad grad grad_fn data shape
+        is_floating_point new_empty numel pi e inf nan itemsize is_cuda data_ptr retain_grad register_hook requires_grad_ detach_ is_leaf requires_grad grad grad_fn data shape
         size ndim dim dtype device numel stride is_contiguous element_size nbytes T mT item tolist numpy backward""",
     "test_promotion.py": "float16 half float32 float float64 double int8 int16 short int32 int int64 long uint8 bool dtype",
     "test_layers.py": """Module Parameter ModuleList ModuleDict Sequential calculate_gain zeros_ ones_ constant_ eye_
         init functional parameter UninitializedParameter""",
-    "modules, no operations": "nn autograd utils functional optim data typing version",
+    "modules, no operations": "nn autograd utils functional optim data typing version device complex64 cuda",
 }
 # Names with no counterpart in PyTorch: what the course adds, with the test that covers it.
 OURS_ALONE = {"Operation": "tests/01_tensor", "wrap": "tests/01_tensor", "array": "tests/01_tensor"}

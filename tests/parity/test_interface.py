@@ -173,6 +173,16 @@ ANSWERS = {
         v.is_contiguous() for v in (x, x.t(), x[:, ::2], x[1:], x[:, 1:], x.t().contiguous())
     ],
     "element_size": lambda t, x: [x.element_size(), x.half().element_size(), x.bool().element_size()],
+    "itemsize": lambda t, x: [x.itemsize, x.double().itemsize],
+    "is_cuda": lambda t, x: x.is_cuda,
+    "data_ptr": lambda t, x: [
+        x.data_ptr() == x.view(6).data_ptr(),
+        x[1].data_ptr() - x.data_ptr(),
+        x.clone().data_ptr() != x.data_ptr(),
+    ],
+    "new_empty": lambda t, x: [list(x.new_empty(2, 3).shape), x.double().new_empty((2,)).dtype],
+    "numel of a tensor": lambda t, x: t.numel(x),
+    "constants": lambda t, x: [t.pi, t.e, t.inf, t.isnan(t.tensor(t.nan)).item()],
     "nbytes": lambda t, x: x.nbytes,
     "T": lambda t, x: x.T,
     "mT": lambda t, x: x.unsqueeze(0).mT,

@@ -28,6 +28,7 @@ DRAWS = {
 WITHOUT_GENERATOR = {
     "rand_like": lambda t: t.rand_like(t.zeros(SIZE)),
     "randn_like": lambda t: t.randn_like(t.zeros(SIZE, dtype=t.float64)),
+    "randint_like": lambda t: t.randint_like(t.zeros(SIZE), 2, 9),
 }
 
 
@@ -45,7 +46,13 @@ def test_shape_dtype_range_and_moments(name):
     error = 5 * theirs.std() / SIZE**0.5
     assert abs(ours.mean() - theirs.mean()) < error * 1.5
     assert abs(ours.std() / theirs.std() - 1) < 0.04
-    if theirs.dtype.kind == "i" or "uniform" in name or "rand" in name and "randn" not in name:
+    if (
+        theirs.dtype.kind == "i"
+        or name == "randint_like"
+        or "uniform" in name
+        or "rand" in name
+        and "randn" not in name
+    ):
         np.testing.assert_allclose([ours.min(), ours.max()], [theirs.min(), theirs.max()], rtol=2e-3, atol=2e-3)
     if name == "randperm":
         assert sorted(ours) == list(range(SIZE))
