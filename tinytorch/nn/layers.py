@@ -38,15 +38,16 @@ def linear(input, weight, bias=None):
     """`input @ weight.T + bias` on the last dimension, as one matrix product.
 
     input (..., in), weight (out, in), bias (out,) or None; returns (..., out), also for a single vector (in,).
-    The arrays that come in are not changed; the bias is added in place on the fresh product: no second array of that size is made.
+    The arrays that come in are not changed; the bias is added in place on the fresh product: no second array of that
+    size is made.
     RuntimeError (see `check_linear`, given below) when the last dimensions differ. Source: torch.nn.functional.linear.
     """
     check_linear(input, weight, bias)
     ### BEGIN SOLUTION
-    out = rows(input) @ weight.T                                           # (N, out)
+    out = rows(input) @ weight.T  # (N, out)
     if bias is not None:
         out += bias
-    return out.reshape(*input.shape[:-1], len(weight))                     # (..., out)
+    return out.reshape(*input.shape[:-1], len(weight))  # (..., out)
     ### END SOLUTION
 
 
@@ -77,15 +78,20 @@ derivative(linear, "input weight", linear_to_input, linear_to_weight, linear_to_
 def check_linear(input, weight, bias):
     """Say what does not fit, with the shapes, before NumPy says it without them."""
     if not input.ndim or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
-        found = f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, rows(input).shape))} and " if input.ndim else "("
+        shapes = rows(input).shape if input.ndim else (), weight.shape[::-1]
+        sizes = " and ".join("x".join(map(str, shape)) for shape in shapes)
         raise RuntimeError(
-            f"linear: {found}{'x'.join(map(str, weight.shape[::-1]))}): the last dimension of the input, of shape {input.shape}, "
-            f"must be the weight's second, of shape {weight.shape}; try Linear({(input.shape or (1,))[-1]}, ...) or flatten the input"
+            f"linear: mat1 and mat2 shapes cannot be multiplied ({sizes}): the input's last dimension, of {input.shape}, must "
+            f"equal the weight's second, of {weight.shape}; try Linear({(input.shape or (1,))[-1]}, ...) or flatten the input"
         )
     if input.dtype != weight.dtype:
-        raise RuntimeError(f"linear: expected one dtype, got {input.dtype} and {weight.dtype}: convert one with .to(...)")
+        raise RuntimeError(
+            f"linear: expected one dtype, got {input.dtype} and {weight.dtype}: convert one with .to(...)"
+        )
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise RuntimeError(f"linear: bias must have shape {weight.shape[:1]}, one number for each output, got {bias.shape}")
+        raise RuntimeError(
+            f"linear: bias must have shape {weight.shape[:1]}, one number for each output, got {bias.shape}"
+        )
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-2-solution
 @Operation
@@ -109,7 +115,10 @@ def relu_to_input(g, out):
 
 @Operation
 def leaky_relu(x, *, negative_slope=0.01):
-    """x where it is positive, else negative_slope * x (any slope, also 0 or above 1). Source: torch.nn.functional.leaky_relu."""
+    """x where it is positive, else negative_slope * x (any slope, also 0 or above 1).
+
+    Source: torch.nn.functional.leaky_relu.
+    """
     ### BEGIN SOLUTION
     return np.where(x > 0, x, negative_slope * x)
     ### END SOLUTION
@@ -126,15 +135,19 @@ derivative(relu, "out", relu_to_input)
 derivative(leaky_relu, "x", leaky_relu_to_input)
 
 # %% ../../solutions/03_layers/03_layers.ipynb #72bbafa6
-# W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of Computation 23 (1969); highest power first.
-NEAR = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3)
+# W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of Computation 23 (1969);
+# the highest power comes first.
+NEAR = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2,
+        3.20937758913846947e3)  # fmt: skip
 NEAR_BELOW = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
-FAR = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1, 2.98635138197400131e2,
-       8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3)  # fmt: skip
+FAR = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1,
+       2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3,
+       1.23033935479799725e3)  # fmt: skip
 FAR_BELOW = (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
              3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3)  # fmt: skip
-# artanh(erf(x)) / x as a polynomial in x^2, fitted with weights for the smallest relative error on [0, 3.92]: 1e-7.
-SINGLE = (1.418906896e-7, -5.668972547e-6, 8.763951142e-5, -6.197885730e-4, -1.918281490e-4, 1.027690554e-1, 1.128379274)
+# artanh(erf(x)) / x as a polynomial in x^2, fitted for the smallest relative error on [0, 3.92]: 1e-7.
+SINGLE = (1.418906896e-7, -5.668972547e-6, 8.763951142e-5, -6.197885730e-4, -1.918281490e-4, 1.027690554e-1,
+          1.128379274)  # fmt: skip
 
 
 def polynomial(x, coefficients):
@@ -167,7 +180,10 @@ def erf_single(x):
 
 @partial(Operation, floating=True)
 def erf(x):
-    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x. Any shape, same dtype. Source: torch.erf."""
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x. Any shape, same dtype.
+
+    Source: torch.erf.
+    """
     return in_blocks(erf_double if x.dtype == np.float64 else erf_single, x)
 
 
@@ -175,7 +191,10 @@ derivative(erf, "x", lambda g, x: g * (2 / math.sqrt(math.pi) * exp(-x * x)))
 
 
 def in_blocks(kernel, x, size=1 << 14):
-    """An elementwise kernel of many passes, run on one block after the other: a block and its temporaries stay in the cache."""
+    """An elementwise kernel of many passes, run on one block after the other.
+
+    A block and its temporaries stay in the cache.
+    """
     flat = x.reshape(-1)
     out = np.empty_like(flat)
     with np.errstate(over="ignore"):
@@ -254,7 +273,10 @@ derivative(gelu, "x", gelu_to_input)
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-4-solution
 def shifted(x, dim, dtype):
-    """A new array: x, in dtype if not None, minus its largest element along dim. For 0-d and empty arrays too; where all is -inf: NaN."""
+    """A new array: x, in dtype if not None, minus its largest element along dim. For 0-d and empty arrays too.
+
+    Where all is -inf: NaN.
+    """
     x = x if dtype is None else x.astype(dtype)
     if x.dtype.kind != "f":
         raise RuntimeError(f"softmax and log_softmax need floating-point numbers, got {x.dtype}: convert with .float()")
@@ -264,7 +286,10 @@ def shifted(x, dim, dtype):
 
 @Operation
 def softmax(x, *, dim, dtype=None):
-    """exp(x), scaled so that the sum along dim is 1; computed in dtype, if given. Finite for all x; x is not changed. Source: torch.softmax."""
+    """exp(x), scaled so that the sum along dim is 1; computed in dtype, if given. Finite for all x; x is not changed.
+
+    Source: torch.softmax.
+    """
     ### BEGIN SOLUTION
     out = shifted(x, dim, dtype)
     np.exp(out, out=out)
@@ -304,7 +329,8 @@ derivative(log_softmax, "out", log_softmax_to_input)
 class Parameter(Tensor):
     """A Tensor that a Module trains: assigning one to an attribute of a module registers it there.
 
-    data: Tensor (its memory is shared) or what `tensor` takes. requires_grad is True unless told otherwise; integers cannot
+    data: Tensor (its memory is shared) or what `tensor` takes. requires_grad is True unless told otherwise; integers
+        cannot
     require gradients (RuntimeError).
     """
 
@@ -322,8 +348,10 @@ class Parameter(Tensor):
 class Module:
     """The base of all layers and models: write `__init__`, which calls `super().__init__()` first, and `forward`.
 
-    Parameters and Modules that are assigned to attributes are registered; everything else works from that: `parameters()`,
-    `state_dict()`, `to()`, `train()`, `print(model)`. Call the module itself, not `forward`: that runs the hooks. Source: torch.nn.Module.
+    Parameters and Modules that are assigned to attributes are registered; everything else works from that:
+    `parameters()`,
+    `state_dict()`, `to()`, `train()`, `print(model)`. Call the module itself, not `forward`: that runs the hooks.
+    Source: torch.nn.Module.
     """
 
     def __init__(self):
@@ -346,7 +374,9 @@ class Module:
                 self._non_persistent_buffers_set.discard(name)
         elif isinstance(value, (Parameter, Module)):
             kind = "parameters" if isinstance(value, Parameter) else "module"
-            raise AttributeError(f"cannot assign {kind} before Module.__init__() call: begin __init__ with super().__init__()")
+            raise AttributeError(
+                f"cannot assign {kind} before Module.__init__() call: begin __init__ with super().__init__()"
+            )
         else:
             object.__setattr__(self, name, value)
 
@@ -370,14 +400,18 @@ class Module:
         """Add a Parameter, or None as the place for one."""
         check_new(self, name, "parameter", self._parameters)
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign {type(param).__name__!r} object to parameter {name!r}: Parameter or None expected")
+            raise TypeError(
+                f"cannot assign {type(param).__name__!r} object to parameter {name!r}: Parameter or None expected"
+            )
         self._parameters[name] = param
 
     def register_buffer(self, name, tensor, persistent=True):
         """Add a Tensor (or None) that is state but not trained; without `persistent` it stays out of state_dict."""
         check_new(self, name, "buffer", self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign {type(tensor).__name__!r} object to buffer {name!r}: Tensor or None expected")
+            raise TypeError(
+                f"cannot assign {type(tensor).__name__!r} object to buffer {name!r}: Tensor or None expected"
+            )
         self._buffers[name] = tensor
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
@@ -410,7 +444,10 @@ class Module:
         return (module for _, module in self.named_children())
 
     def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
-        """(name, Parameter) for this module's and, unless told otherwise, those of all below it; a shared one comes once."""
+        """(name, Parameter) for this module's and, unless told otherwise, those of all below it.
+
+        A shared one comes once.
+        """
         return members(self, "_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse=True):
@@ -430,7 +467,9 @@ class Module:
         module = self
         for name in target.split(".") if target else ():
             if name not in module._modules:
-                raise AttributeError(f"{type(module).__name__} has no submodule {name!r} (looking for {target!r}); it has {list(module._modules)}")
+                raise AttributeError(
+                    f"{type(module).__name__} has no submodule {name!r} (in {target!r}); it has {list(module._modules)}"
+                )
             module = module._modules[name]
         return module
 
@@ -464,7 +503,10 @@ class Module:
         return self.train(False)
 
     def _apply(self, fn):
-        """Replace the memory of every parameter (and its gradient) and every buffer by fn of it. The Parameters stay the same objects."""
+        """Replace the memory of every parameter (and its gradient) and every buffer by fn of it.
+
+        The Parameters stay the same objects.
+        """
         for parameter in self.parameters():
             parameter.data = fn(parameter.data)
             if parameter.grad is not None:
@@ -478,8 +520,12 @@ class Module:
         """All parameters and buffers to a dtype (floating-point ones only), a device, or another tensor's; in place."""
         wanted = zeros(0).to(*target, dtype=dtype, device=device)
         if wanted.dtype.kind not in "fc":
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={wanted.dtype}")
-        chosen = dtype is not None or any(isinstance(x, Tensor) or not isinstance(x, str) and type(x).__name__ != "device" for x in target)
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={wanted.dtype}"
+            )
+        chosen = dtype is not None or any(
+            isinstance(x, Tensor) or not isinstance(x, str) and type(x).__name__ != "device" for x in target
+        )
         return self._apply(lambda t: t.to(wanted.device, wanted.dtype if chosen and t.dtype.kind in "fc" else t.dtype))
 
     def float(self):
@@ -519,11 +565,17 @@ class Module:
     # hooks
 
     def register_forward_pre_hook(self, hook, *, prepend=False):
-        """Call hook(module, inputs) before forward; what it returns, if not None, replaces the inputs. Returns a handle with remove()."""
+        """Call hook(module, inputs) before forward; what it returns, if not None, replaces the inputs.
+
+        Returns a handle with remove().
+        """
         return add_hook(self._forward_pre_hooks, hook, prepend)
 
     def register_forward_hook(self, hook, *, prepend=False):
-        """Call hook(module, inputs, output) after forward; what it returns, if not None, replaces the output. Returns a handle with remove()."""
+        """Call hook(module, inputs, output) after forward; what it returns, if not None, replaces the output.
+
+        Returns a handle with remove().
+        """
         return add_hook(self._forward_hooks, hook, prepend)
 
     # state
@@ -536,7 +588,10 @@ class Module:
         return state
 
     def load_state_dict(self, state_dict, strict=True, assign=False):
-        """Copy a state_dict into the parameters and buffers; see `load`. Returns the missing and the unexpected keys."""
+        """Copy a state_dict into the parameters and buffers; see `load`.
+
+        Returns the missing and the unexpected keys.
+        """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         return load(self, state_dict, strict, assign)
@@ -566,7 +621,9 @@ def named_member(module, target, group):
     path, _, name = target.rpartition(".")
     owner = module.get_submodule(path)
     if name not in getattr(owner, group):
-        raise AttributeError(f"{type(owner).__name__} has no {group[1:-1]} {name!r}; it has {list(getattr(owner, group))}")
+        raise AttributeError(
+            f"{type(owner).__name__} has no {group[1:-1]} {name!r}; it has {list(getattr(owner, group))}"
+        )
     return getattr(owner, group)[name]
 
 
@@ -607,22 +664,29 @@ def grouped(children, merge):
 def register(module, name, value):
     """Store value as the attribute name of module, in the right one of its dictionaries.
 
-    - A Parameter goes to module._parameters, a Module to module._modules, under name. The name is first taken out of wherever else it
-      was: the other two of _parameters, _buffers, _modules, and module.__dict__.
+    - A Parameter goes to module._parameters, a Module to module._modules, under name. The name is first taken out of wherever
+      else it was: the other two of _parameters, _buffers and _modules, and module.__dict__.
     - For a name that is already in one of the three, other values must fit: None fits all, and a Tensor fits in _buffers; they
-      replace what was there. Anything else: TypeError "cannot assign 'list' as parameter 'weight' (Parameter or None expected)", likewise
-      "child module" (Module or None) and "buffer" (Tensor or None), with the type's name.
-    - All else is a plain attribute: `object.__setattr__`. So is a Tensor under a new name; buffers are declared by `register_buffer`.
+      replace what was there. Anything else is a TypeError: "cannot assign 'list' as parameter 'weight' (Parameter or None
+      expected)", with the type's name; likewise "child module" (Module or None) and "buffer" (Tensor or None).
+    - All else is a plain attribute: `object.__setattr__`. So is a Tensor under a new name: `register_buffer` declares buffers.
+
     Source: torch.nn.Module.__setattr__.
     """
     ### BEGIN SOLUTION
-    home = module._parameters if isinstance(value, Parameter) else module._modules if isinstance(value, Module) else None
-    if home is None:
+    home = None
+    if isinstance(value, Parameter):
+        home = module._parameters
+    elif isinstance(value, Module):
+        home = module._modules
+    else:
         parameters, children = ("parameter", module._parameters, Parameter), ("child module", module._modules, Module)
         for what, group, kind in (parameters, children, ("buffer", module._buffers, Tensor)):
             if name in group:
                 if value is not None and not isinstance(value, kind):
-                    raise TypeError(f"cannot assign {type(value).__name__!r} as {what} {name!r} ({kind.__name__} or None expected)")
+                    raise TypeError(
+                        f"cannot assign {type(value).__name__!r} as {what} {name!r} ({kind.__name__} or None expected)"
+                    )
                 home = group
     if home is None:
         return object.__setattr__(module, name, value)
@@ -639,10 +703,10 @@ def joined(prefix, name):
 
 
 def walk(module, prefix="", remove_duplicate=True, seen=None):
-    """Yield (dotted name, module) for module, called prefix, then for all modules below it, depth first, in order of registration.
+    """Yield (dotted name, module) for module itself, called prefix, then for all modules below it.
 
-    A place that holds None is skipped. With remove_duplicate a module that was met before (it is in the set `seen`) is skipped
-    with all below it; without, it comes at every place where it hangs.
+    Depth first, in order of registration; a place that holds None is skipped. With remove_duplicate a module that was met
+    before (it is in the set `seen`) is skipped with all below it; without, it comes at every place where it hangs.
     """
     ### BEGIN SOLUTION
     seen = set() if seen is None else seen
@@ -657,9 +721,10 @@ def walk(module, prefix="", remove_duplicate=True, seen=None):
 
 
 def members(module, group, prefix="", recurse=True, remove_duplicate=True):
-    """Yield (dotted name, tensor) for what is in the dictionary `group` ("_parameters" or "_buffers") of the module and of all below it.
+    """Yield (dotted name, tensor) for the `group` ("_parameters" or "_buffers") of the module and of all modules below it.
 
-    Without recurse only the module's own. None is skipped. With remove_duplicate every tensor comes once, under the first name.
+    Without recurse only the module's own. None is skipped. With remove_duplicate every tensor comes once, under the first
+    name that it has.
     """
     ### BEGIN SOLUTION
     seen = set()
@@ -674,11 +739,13 @@ def members(module, group, prefix="", recurse=True, remove_duplicate=True):
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-7-solution
 def call(module, inputs, named):
-    """Run a module: its pre-hooks, forward(*inputs, **named), its hooks; returns the output. This is what `module(...)` does.
+    """Run a module: its pre-hooks, forward(*inputs, **named), its hooks. This is what `module(...)` does.
 
-    - Each hook in module._forward_pre_hooks.values() is called as hook(module, inputs), with the tuple of positional inputs. If it returns something
-      other than None, that is the new inputs: a tuple, or a single value for a tuple of one.
-    - Each hook in module._forward_hooks.values() is called as hook(module, inputs, output). If it returns something other than None, that is the new output.
+    - Each hook in module._forward_pre_hooks.values() is called as hook(module, inputs), with the tuple of positional inputs.
+      What it returns, if not None, is the new inputs: a tuple, or a single value for a tuple of one.
+    - Each hook in module._forward_hooks.values() is called as hook(module, inputs, output). What it returns, if not None, is
+      the new output.
+
     Each hook sees what those before it have changed. A hook may remove itself while it runs: loop over a copy.
     """
     ### BEGIN SOLUTION
@@ -708,21 +775,34 @@ class LoadReport(tuple):
 
 
 def load_error(module, missing, unexpected, misfits):
-    """The error for a state that does not fit: lists of keys, and misfits as (key, shape in the state, shape in the module)."""
+    """The error for a state that does not fit.
+
+    Lists of keys, and misfits as (key, shape in the state, shape in the module).
+    """
     lines = []
     for kind, keys in (("Missing", missing), ("Unexpected", unexpected)):
         if keys:
             lines.append(f"{kind} key(s) in state_dict: " + ", ".join(f'"{key}"' for key in keys) + ". ")
     for key, came, expected in misfits:
         lines.append(
-            f"size mismatch for {key}: copying a param with shape {came} from checkpoint, the shape in current model is {expected}."
+            f"size mismatch for {key}: copying a param with shape {came} from checkpoint, "
+            f"the shape in current model is {expected}."
         )
-    advice = "build the model with the sizes it was saved with" if misfits else "strict=False loads the keys that both have"
-    return RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t" + "\n\t".join(lines) + f"\n\tTo try: {advice}.")
+    advice = (
+        "build the model with the sizes it was saved with" if misfits else "strict=False loads the keys that both have"
+    )
+    return RuntimeError(
+        f"Error(s) in loading state_dict for {type(module).__name__}:\n\t"
+        + "\n\t".join(lines)
+        + f"\n\tTo try: {advice}."
+    )
 
 
 def replace_tensor(owner, name, value):
-    """For assign=True: put value itself, without copying, in the place of the tensor called name; a Parameter stays one."""
+    """For assign=True: put value itself, without copying, in the place of the tensor called name.
+
+    A Parameter stays one.
+    """
     old = getattr(owner, name)
     setattr(owner, name, Parameter(value, old.requires_grad) if isinstance(old, Parameter) else value)
 
@@ -732,16 +812,17 @@ def check_tensors(module, state):
     for key, value in state.items():
         if not isinstance(value, Tensor):
             raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(module).__name__}:\n\tWhile copying the parameter named \"{key}\", expected "
+                f"Error(s) in loading state_dict for {type(module).__name__}:\n\t"
+                f'While copying the parameter named "{key}", expected '
                 f"Tensor from checkpoint but received {type(value)}; make it one with tinytorch.tensor(...)"
             )
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-8-solution
 def stored(module):
-    """Yield (key, owner, name) for all that is saved: the tensor is `getattr(owner, name)` and key is its dotted name.
+    """Yield (key, owner, name) for all that is saved: the tensor is `getattr(owner, name)` and key its dotted name.
 
-    Module by module, parents first: the parameters, then the buffers; but not None, and not the buffers whose name is in the owner's
-    _non_persistent_buffers_set. What hangs in several places comes at each of them.
+    Module by module, parents first: the parameters, then the buffers. Without what is None, and without the buffers whose name
+    is in the owner's _non_persistent_buffers_set. What hangs in several places comes at each of them.
     """
     ### BEGIN SOLUTION
     for path, owner in walk(module, remove_duplicate=False):
@@ -752,12 +833,14 @@ def stored(module):
 
 
 def load(module, state, strict=True, assign=False):
-    """Copy the tensors of state, a dict from dotted names to Tensors, into the module's, in place; returns LoadReport((missing, unexpected)).
+    """Copy the tensors of state, a dict from dotted names to Tensors, into the module's, in place.
 
-    missing: the keys that the module has (see `stored`) and state has not, in the module's order; unexpected: the other way round, in state's order.
-    Nothing is changed and `load_error(module, missing, unexpected, misfits)` is raised when a shape differs, or, if strict, when a key is missing or
-    unexpected; all that is wrong is listed, and what is tolerated (not strict) is not. With assign, `replace_tensor` is called instead of copying.
-    Copying is not recorded: use `no_grad()` and `copy_`.
+    Returns LoadReport((missing, unexpected)). missing: the keys that the module has (see `stored`) and state has not, in the
+    module's order; unexpected: the other way round, in state's order.
+
+    When a shape differs or, if strict, a key is missing or unexpected, `load_error(module, missing, unexpected, misfits)` is
+    raised and nothing is changed; it lists all that is wrong, and not what is tolerated. Copying (`copy_`) is not recorded:
+    `no_grad()`. With assign, `replace_tensor` is called instead of copying.
     """
     check_tensors(module, state)
     ### BEGIN SOLUTION
@@ -780,10 +863,12 @@ def load(module, state, strict=True, assign=False):
 
 # %% ../../solutions/03_layers/03_layers.ipynb #1cbdfce7
 def calculate_gain(nonlinearity, param=None):
-    """The factor that makes up for what an activation does to the spread of what passes. Source: torch.nn.init.calculate_gain.
+    """The factor that makes up for what an activation does to the spread of what passes.
 
-    nonlinearity: "linear", "conv1d" and the like, "sigmoid" (all 1), "tanh" (5/3), "relu" (sqrt 2), "selu" (3/4), "leaky_relu" with
-    param as its negative slope, 0.01 if None. Others: ValueError.
+    nonlinearity: "linear", "conv1d" and the like, "sigmoid" (all 1), "tanh" (5/3), "relu" (sqrt 2), "selu" (3/4), or
+        "leaky_relu" with param as its negative slope, 0.01 if None; others: ValueError
+
+    Source: torch.nn.init.calculate_gain.
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
@@ -793,25 +878,33 @@ def calculate_gain(nonlinearity, param=None):
     gains = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4} | dict.fromkeys(["linear", "sigmoid"], 1)
     gains |= {f"conv{transposed}{n}d": 1 for transposed in ("", "_transpose") for n in (1, 2, 3)}
     if nonlinearity not in gains:
-        raise ValueError(f"Unsupported nonlinearity {nonlinearity}: expected one of {', '.join([*gains, 'leaky_relu'])}")
+        raise ValueError(
+            f"Unsupported nonlinearity {nonlinearity}: expected one of {', '.join([*gains, 'leaky_relu'])}"
+        )
     return gains[nonlinearity]
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-9-solution
 def fan_in_and_fan_out(tensor):
     """How many inputs an output of this weight sums over, and how many outputs an input goes to: a pair of integers.
 
-    tensor: (out, in, ...); the sizes after the first two are a receptive field, which multiplies both. Fewer than 2 dimensions: ValueError.
+    tensor: (out, in, ...); the sizes after the first two are a receptive field, which multiplies both. Fewer than 2
+        dimensions: ValueError.
     """
     ### BEGIN SOLUTION
     if tensor.ndim < 2:
-        raise ValueError(f"Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, got shape {tensor.shape}")
+        raise ValueError(
+            f"Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, got shape {tensor.shape}"
+        )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
     ### END SOLUTION
 
 
 def xavier_uniform_(tensor, gain=1.0, generator=None):
-    """Fill a weight from the uniform distribution on [-a, a] with Xavier's variance; returns it. Use `fill_uniform_`. Source: Glorot and Bengio 2010."""
+    """Fill a weight from the uniform distribution on [-a, a] with Xavier's variance; returns it. Use `fill_uniform_`.
+
+    Source: Glorot and Bengio 2010.
+    """
     ### BEGIN SOLUTION
     return fill_uniform_(tensor, gain * math.sqrt(2 / sum(fan_in_and_fan_out(tensor))), generator)
     ### END SOLUTION
@@ -839,13 +932,19 @@ def kaiming_std(tensor, a, mode, nonlinearity):
 
 # %% ../../solutions/03_layers/03_layers.ipynb #4ab17c6c
 def fill_uniform_(tensor, std, generator=None):
-    """Fill in place from a uniform distribution around 0 with this standard deviation; not recorded. Returns the tensor."""
+    """Fill in place from a uniform distribution around 0 with this standard deviation; not recorded.
+
+    Returns the tensor.
+    """
     with no_grad():
         return tensor.uniform_(-math.sqrt(3) * std, math.sqrt(3) * std, generator=generator)
 
 
 def fill_normal_(tensor, std, generator=None):
-    """Fill in place from a normal distribution around 0 with this standard deviation; not recorded. Returns the tensor."""
+    """Fill in place from a normal distribution around 0 with this standard deviation; not recorded.
+
+    Returns the tensor.
+    """
     with no_grad():
         return tensor.normal_(0, std, generator=generator)
 
@@ -853,7 +952,8 @@ def fill_normal_(tensor, std, generator=None):
 class Linear(Module):
     """x @ weight.T + bias on the last dimension: (..., in_features) -> (..., out_features).
 
-    The attributes weight (out_features, in_features) and bias (out_features,) are Parameters; with bias=False `bias` is registered as None.
+    The attributes weight (out_features, in_features) and bias (out_features,) are Parameters; with bias=False `bias` is
+    registered as None.
     Source: torch.nn.Linear.
     """
 
@@ -957,7 +1057,8 @@ def position(index, count):
 class Sequential(Indexed):
     """Modules one after the other: Sequential(a, b)(x) is b(a(x)).
 
-    modules: Modules, which become the children "0", "1", ..., or a single dict from names to Modules. Without any, the input comes back.
+    modules: Modules, which become the children "0", "1", ..., or a single dict from names to Modules. Without any, the
+        input comes back.
     Can be used like a list. Source: torch.nn.Sequential.
     """
 
@@ -1034,7 +1135,10 @@ def eye_(tensor):
 
 
 def orthogonal_(tensor, gain=1, generator=None):
-    """Fill with a matrix whose rows (or columns) are orthogonal and of length gain; sizes after the first count as one."""
+    """Fill with a matrix whose rows (or columns) are orthogonal and of length gain.
+
+    Sizes after the first count as one.
+    """
     if tensor.ndim < 2:
         raise ValueError(f"Only tensors with 2 or more dimensions are supported, got shape {tensor.shape}")
     flat = zeros(len(tensor), math.prod(tensor.shape[1:])).normal_(generator=generator).numpy()
@@ -1070,14 +1174,19 @@ def functional_softmax(input, dim=None, _stacklevel=3, dtype=None):
 
 
 def functional_log_softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """log_softmax along dim, of the input converted to dtype if one is given. Source: torch.nn.functional.log_softmax."""
+    """log_softmax along dim, of the input converted to dtype if one is given.
+
+    Source: torch.nn.functional.log_softmax.
+    """
     return log_softmax(input, dim=checked_dim("log_softmax", dim, input), dtype=dtype)
 
 
 def checked_dim(name, dim, input):
     """PyTorch guesses a missing dim, with a warning, and often wrongly. Here it is an error."""
     if dim is None:
-        raise TypeError(f"{name} needs dim, the dimension along which the probabilities sum to 1; for shape {input.shape} try dim=-1")
+        raise TypeError(
+            f"{name} needs dim, the dimension along which the probabilities sum to 1; for shape {input.shape} try dim=-1"
+        )
     return dim
 
 # %% ../../solutions/03_layers/03_layers.ipynb #becd8fca
