@@ -89,7 +89,7 @@ def tasks(notebook: dict) -> dict[str, Task]:
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] == "markdown":
             for heading in re.finditer(r"(?m)^#+ .*?\b(\d\d\.\d+)\b[\s:.]*(.*)$", text(cell)):
-                titles.setdefault(heading[1], heading[2].strip())
+                titles.setdefault(heading[1], re.sub(r"\s*\(\d+ points?\)$", "", heading[2].strip()))
         if not (mark := task_of(cell)):
             continue
         task = found.setdefault(mark[0], Task(mark[0]))

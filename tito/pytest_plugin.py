@@ -27,6 +27,9 @@ MARKERS = (
 def pytest_addoption(parser):
     group = parser.getgroup("tito")
     group.addoption("--upto", type=int, default=None, help="leave out test files that need a module after this one")
+    group.addoption(
+        "--quick", action="store_true", help="of the integration tests, only those with `quick` in the name"
+    )
     group.addoption("--tito-report", default=None, help="append one line of JSON for each test to this file")
 
 

@@ -6,12 +6,12 @@ that task is what has to be written first, and this one is no fault of its own.
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import os
 import re
 import subprocess
+import symtable
 import sys
 import time
 from collections.abc import Iterator
@@ -123,40 +123,50 @@ class Blame:
                 return task
         if own in self.blank:
             return own
-        if failure.kind in ("NameError", "AttributeError", "ImportError") and (
-            name := re.search(r"name '(\w+)'|attribute '(\w+)'", failure.message)
-        ):
-            if task := self.names.get(name[1] or name[2]):
-                return task
-        return self.broken if failure.kind in ("NameError", "ImportError") else None
+        missing = re.search(r"name '(\w+)'", failure.message) if failure.kind == "NameError" else None
+        return self.names.get(missing[1], self.broken) if missing else self.broken
 
     def remember(self, ran: Ran, cause: str | None) -> None:
-        """A cell that broke on a blank leaves its names undefined: whoever misses them waits for the same task."""
+        """A cell that broke on a blank leaves its names undefined: whoever misses them waits for the same task.
+
+        When it is an exported cell, what comes after stands on a module that is not whole (a table without its rows),
+        and waits too.
+        """
         if not cause:
             return
         for name in defined(nb.text(self.cells[ran.index])):
             self.names.setdefault(name, cause)
-        mark = nb.task_of(self.cells[ran.index])
-        if mark and mark[1] == "solution":
+        if nb.exports(self.cells[ran.index]):
             self.broken = self.broken or cause
 
 
 def defined(source: str) -> set[str]:
-    """The names that a cell's top level would define."""
+    """The names that a cell's top level binds."""
     try:
-        tree = ast.parse("\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n")))
-    except SyntaxError:
+        plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
+        table = symtable.symtable(plain, "cell", "exec")
+    except (SyntaxError, ValueError):
         return set()
-    names = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom):
-            names |= {
-                child.id for child in ast.walk(node) if isinstance(child, ast.Name) and type(child.ctx) is ast.Store
-            }
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in getattr(node, "names", ())}
-    return names
+    return {
+        name.get_name()
+        for name in table.get_symbols()
+        if name.is_assigned() or name.is_imported() or name.is_namespace()
+    }
+
+
+def needed_cells(notebook: dict) -> set[int]:
+    """The cells that the tasks need: what is exported or graded, and what defines a name that one of those uses."""
+    cells = notebook["cells"]
+    code = [index for index, cell in enumerate(cells) if cell["cell_type"] == "code"]
+    makes = {index: defined(nb.text(cells[index])) for index in code}
+    needed = {index for index in code if nb.exports(cells[index]) or nb.task_of(cells[index])}
+    waiting = list(needed)
+    while waiting:
+        used = set(re.findall(r"\b[A-Za-z_]\w*", nb.text(cells[waiting.pop()])))
+        more = {index for index in code if index not in needed and makes[index] & used}
+        needed |= more
+        waiting += more
+    return needed
 
 
 def task_in_file(course: Course, path: Path, line: int) -> str | None:
@@ -200,8 +210,10 @@ def short(failure: Failure) -> str:
 class ModuleTest:
     """One run of `tito test module NN`; `steps()` yields the checks as they are made."""
 
-    def __init__(self, course: Course, module: Module, task: str | None = None, timeout: float = 300):
-        self.course, self.module, self.task, self.timeout = course, module, task, timeout
+    def __init__(
+        self, course: Course, module: Module, task: str | None = None, timeout: float = 300, quick: bool = False
+    ):
+        self.course, self.module, self.task, self.timeout, self.quick = course, module, task, timeout, quick
         self.path = course.notebook(module)
         self.notebook = nb.read(self.path)
         self.report = Report(module, nb.tasks(self.notebook))
@@ -230,7 +242,7 @@ class ModuleTest:
             if path == self.path or not self.task:
                 yield from self.notebook_checks(path)
         folders = [self.course.tests / self.module.folder]
-        options = ["--upto", str(self.module.number)]
+        options = ["--upto", str(self.module.number), *(["--quick"] if self.quick else [])]
         if self.task:
             options += ["-k", "test_{}_{}_".format(*self.task.split("."))]
         else:
@@ -260,14 +272,15 @@ class ModuleTest:
             yield self.check(where, own, name, ran.seconds, ran.failure, cause, f"{where}, cell {ran.index + 1}")
 
     def wanted(self, notebook: dict):
-        """Which cells are run: all, or for one task what stands up to its test, without the other tasks' tests."""
+        """Which cells are run: all; in a quick run those that a task needs; for one task those up to its test."""
+        needed = needed_cells(notebook) if self.quick else set(range(len(notebook["cells"])))
         if not self.task:
-            return lambda index, cell: True
+            return lambda index, cell: index in needed
         last = max(self.report.tasks[self.task].tests, default=len(notebook["cells"]))
 
         def for_task(index, cell):
             mark = nb.task_of(cell)
-            return index <= last and (not mark or mark[1] == "solution" or mark[0] == self.task)
+            return index <= last and index in needed and (not mark or mark[1] == "solution" or mark[0] == self.task)
 
         return for_task
 

@@ -15,7 +15,9 @@ STYLE = {"pass": "green", "fail": "bold red", "wait": "yellow", "skip": "dim"}
 
 def register(app: typer.Typer) -> None:
     tests = typer.Typer(help="Test a module, or run a suite.", no_args_is_help=True, rich_markup_mode=None)
-    tests.command(epilog=examples("tito test module 02", "tito test module 02 --task 02.4"))(module)
+    tests.command(
+        epilog=examples("tito test module 02", "tito test module 02 --task 02.4", "tito test module 02 --quick")
+    )(module)
     tests.command(epilog=examples("tito test integration", "tito test integration -- -k quick"))(integration)
     tests.command(epilog=examples("tito test parity"))(parity)
     tests.command(epilog=examples("tito test notebooks"))(notebooks)
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
 def module(
     number: ModuleArgument,
     task: Annotated[str | None, typer.Option("--task", metavar="NN.k", help="this task only, such as 02.4")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="leave out measurements, plots and longer tests")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="seconds that one cell may take")] = 300,
 ) -> None:
     """Export, run the notebook, the module's tests, and the integration tests whose modules are there up to it.
@@ -39,7 +42,7 @@ def module(
 
     course = here()
     chosen = course.module(number)
-    run = ModuleTest(course, chosen, find_task(task, chosen) if task else None, timeout)
+    run = ModuleTest(course, chosen, find_task(task, chosen) if task else None, timeout, quick)
     say(
         f"{chosen.nn} {chosen.title}" + (f", task {run.task} {run.report.tasks[run.task].title}" if run.task else ""),
         "bold",

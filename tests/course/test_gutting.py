@@ -1,0 +1,79 @@
+"""Each task of each module, gutted in turn in a student's workspace: exactly that task fails, by name.
+
+The rest of the workspace is the reference's work, written into the student's notebook and exported from there. So this
+shows as well that the student's code, and nothing else, is what `tito test module NN` tests.
+"""
+
+import os
+
+import pytest
+
+from tito import notebook as nb
+from tito import workspace
+from tito.course import HOME, Course
+from tito.files import write_atomic
+from tito.release import fresh
+from tito.testing import ModuleTest
+
+COURSE = Course.read(HOME)
+TASKS = [(module, task) for module in COURSE.modules() for task in nb.tasks(nb.read(COURSE.notebook(module)))]
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    """Workspaces with the modules before NN from the reference, made when they are asked for."""
+    made = {}
+
+    def workspace_for(module):
+        if module.number not in made:
+            root = tmp_path_factory.mktemp(f"gutting-{module.nn}") / "mine"
+            before = os.getcwd()
+            os.chdir(HOME)
+            try:
+                workspace.new(root, module)
+            finally:
+                os.chdir(before)
+            for name, data in fresh(COURSE, module).items():
+                write_atomic(root / ".tito" / "released" / module.folder / name, data)
+            made[module.number] = Course.read(root)
+        return made[module.number]
+
+    return workspace_for
+
+
+def hand_in(course, module, gutted=None):
+    """The student's notebook: the reference's solutions in the cells of every task but `gutted`."""
+    source = nb.read(COURSE.notebook(module))
+    solved = {cell["id"]: nb.text(cell) for cell in source["cells"] if (nb.task_of(cell) or ("", ""))[1] == "solution"}
+    notebook = nb.read(course.released_folder / module.folder / f"{module.folder}.ipynb")
+    for cell in notebook["cells"]:
+        if cell["id"] in solved and nb.task_of(cell)[0] != gutted:
+            cell["source"] = solved[cell["id"]]
+    nb.write(course.notebook(module), notebook)
+
+
+def run(course, module, quick):
+    test = ModuleTest(course, module, quick=quick)
+    test.export()
+    return test.report, list(test.steps())
+
+
+@pytest.mark.parametrize("module", COURSE.modules(), ids=lambda module: module.folder)
+def test_the_reference_passes_in_a_workspace(module, mine):
+    course = mine(module)
+    hand_in(course, module)
+    report, checks = run(course, module, quick=False)
+    bad = [check for check in checks if check.outcome in ("fail", "wait")]
+    assert report.passed and not bad, bad
+    assert {check.task for check in checks} >= set(report.tasks)
+
+
+@pytest.mark.parametrize(("module", "task"), TASKS, ids=lambda value: value if isinstance(value, str) else value.folder)
+def test_a_gutted_task_fails_alone_and_by_name(module, task, mine):
+    course = mine(module)
+    hand_in(course, module, task)
+    report, checks = run(course, module, quick=True)
+    blamed = [check for check in checks if check.outcome == "fail" and check.task != task]
+    assert report.failed_tasks == [task] and not blamed, blamed or checks
+    assert {check.waits_for for check in checks if check.outcome == "wait"} <= {task}
+    assert report.first.task == task
