@@ -499,7 +499,7 @@ def columns_of(root):
     while waiting:
         node = max(waiting, key=lambda node: node.order)
         waiting.remove(node)
-        for edge in filter(None.__ne__, node.edges):
+        for edge in [edge for edge in node.edges if edge is not None]:
             columns[edge] = max(columns.get(edge, 0), columns[node] + 1)
             waiting |= {edge} if isinstance(edge, Node) else set()
     return columns
@@ -541,8 +541,7 @@ def draw(tensor, limit=150, **names):
             f'<text x="{x:.0f}" y="{y - 3:.0f}" font-weight="bold">{label}</text>'
             f'<text x="{x:.0f}" y="{y + 12:.0f}" font-size="9">{note}</text>'
         )
-        for source in () if leaf else filter(None.__ne__, edge.edges):
-            a, b = places[source]
+        for a, b in [] if leaf else [places[source] for source in edge.edges if source is not None]:
             curve = f"M{a + 60:.0f} {b:.0f} C{a + 75:.0f} {b:.0f} {x - 75:.0f} {y:.0f} {x - 60:.0f} {y:.0f}"
             lines.append(f'<path d="{curve}" fill="none" stroke="#777"/>')
     width, height = (max(xy[k] for xy in places.values()) for k in (0, 1))
