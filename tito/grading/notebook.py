@@ -722,7 +722,7 @@ def alone(
     patched: dict[str, str] | None = None,
     leave_out: frozenset[str] = frozenset(),
 ) -> list[Piece]:
-    """Only what the task's probes need, with the reference's solutions in all other tasks.
+    """Only what the task's probes need, up to its test cell, with the reference's solutions in all other tasks.
 
     The task's own solution is the submission's, with the student's extra cells and changed given cells around it, except
     those in `leave_out`; without a submission it is the reference's, `patched` by cell id.
@@ -746,7 +746,9 @@ def alone(
     for cell in source.cells:
         before = around.get(("before", cell.index), [])
         rows += before
-        if cell.task == task.id and cell.role == "solution" and submission is not None:
+        if cell.index > task.test.index:
+            pass  # as in the notebook, the probes know nothing of what comes later, but for the student's own helpers
+        elif cell.task == task.id and cell.role == "solution" and submission is not None:
             rows += around.get(("mine", cell.index), [])
         elif cell.kind == "code" and cell.role != "test":
             text = (patched or {}).get(cell.id, cell.source)
