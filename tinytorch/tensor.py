@@ -826,8 +826,11 @@ def array_module(array):
 
 def unify(a, b, floating=False):
     """Two inputs in the dtype that `result_type` says (at least float32 if `floating`); Python numbers adapt by themselves."""
-    if type(b) is float:
+    if type(b) is float or type(b) is int:
         if type(a) is ndarray and a.dtype.kind == "f":
+            return a, b
+    elif type(a) is float or type(a) is int:
+        if type(b) is ndarray and b.dtype.kind == "f":
             return a, b
     else:
         try:
