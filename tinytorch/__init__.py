@@ -13,7 +13,7 @@ SOURCES = {
     "tensor": (
         1,
         """
-        Tensor Operation Generator tensor device default_generator manual_seed grad_mode bool=bool_ uint8 int8 int16 short=int16
+        Tensor Operation Generator tensor device default_generator manual_seed bool=bool_ uint8 int8 int16 short=int16
         int32 int=int32 int64 long=int64 float16 half=float16 float32 float=float32 float64 double=float64 complex64
         promote_types result_type broadcast_shapes zeros ones full arange rand randn randint randperm normal clone
         mul multiply=mul true_divide=div absolute neg negative=neg sign square floor ceil trunc fix=trunc
@@ -94,7 +94,7 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *NAMES, *PACKAGES, *CONSTANTS})
+    return sorted({"__version__", *NAMES, *PACKAGES, *CONSTANTS})
 
 
 try:  # at once, because the file tinytorch/tensor.py and the function tinytorch.tensor have one name
