@@ -125,3 +125,14 @@ def test_another_seed_draws_other_inputs_and_gives_the_same_score(grader):
         grader.expected(0)["00.1"]["probe_vector"][0].tolist() != grader.expected(1)["00.1"]["probe_vector"][0].tolist()
     )
     assert grader.grade(small.solved(), seed=1).scores() == FULL
+
+
+def test_an_unchanged_submission_is_not_run_again(grader, monkeypatch):
+    notebook = small.solved(t2="def scale(x, eps=1e-5):\n    return 1")
+    first = grader.grade(notebook, keep=True)
+    monkeypatch.setattr(grader, "run", None)
+    again = grader.grade(notebook, keep=True)
+    assert again.was_kept and not first.was_kept
+    assert again.to_json() == first.to_json() and again.run.outputs == first.run.outputs
+    with pytest.raises(TypeError):
+        grader.grade(notebook, seed=1, keep=True)

@@ -25,7 +25,8 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
   overflow-x: auto; font: 13px/1.45 ui-monospace, monospace; }
 pre.out { background: none; border-style: dashed; max-height: 24rem; } pre.error { color: var(--bad); }
 section { border-left: 4px solid var(--line); padding-left: 1rem; } img { max-width: 100%; background: #fff; }
-.good { border-color: var(--good); } .part { border-color: var(--part); } .bad { border-color: var(--bad); }
+section.good { border-color: var(--good); } section.part { border-color: var(--part); }
+section.bad { border-color: var(--bad); } summary { cursor: pointer; }
 .mark { font-weight: 600; } .mark.good { color: var(--good); } .mark.part { color: var(--part); } .mark.bad { color: var(--bad); }
 .hint { background: var(--soft); border-radius: 6px; padding: .5rem .8rem; } .quiet { opacity: .75; font-size: .9rem; }
 ul { margin: .4rem 0; padding-left: 1.3rem; } code { font: .9em ui-monospace, monospace; }
@@ -146,8 +147,10 @@ def section_html(id: str, task: dict, points: float, notebook: dict, comments: d
         if comment and re.sub(r"-solution(-\d+)?$", "", name) == key:
             parts.append(f'<p class="hint">Comment by your instructor: {html.escape(comment)}</p>')
     if own:
-        parts.append(f'<p class="quiet">Your solution ({where} of the notebook):</p>')
-        parts += [cell_html(cell) for cell in own]
+        shown = "".join(cell_html(cell) for cell in own)
+        open_ = "" if points >= most else " open"
+        parts.append(f'<details{open_}><summary class="quiet">Your solution ({where} of the notebook)</summary>{shown}')
+        parts.append("</details>")
     if test is not None and points < most:
         visible = split_hidden(source(test))[0].strip()
         outputs = [output for output in test.get("outputs", []) if not output.get("metadata", {}).get("tinytorch")]

@@ -100,7 +100,7 @@ class Grade(Mapping):
         run: Run | None = None,
     ) -> None:
         self.name, self.tasks, self.remarks, self.ended, self.seconds = name, tasks, remarks, ended, seconds
-        self.submission, self.run = submission, run
+        self.submission, self.run, self.was_kept = submission, run, False
 
     def __getitem__(self, task: str) -> TaskResult:
         return self.tasks[task]
@@ -153,13 +153,16 @@ class Cache:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder, self.memory = folder, {}
 
-    def get(self, key: str) -> Any:
-        if key not in self.memory and self.folder is not None:
-            try:
-                self.memory[key] = json.loads((self.folder / key[:2] / f"{key}.json").read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                return None
-        return self.memory.get(key)
+    def get(self, key: str, remember: bool = True) -> Any:
+        if key in self.memory or self.folder is None:
+            return self.memory.get(key)
+        try:
+            value = json.loads((self.folder / key[:2] / f"{key}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if remember:
+            self.memory[key] = value
+        return value
 
     def put(self, key: str, value: Any, remember: bool = True) -> None:
         if remember:
@@ -182,7 +185,21 @@ def version() -> str:
     """Changes when the grader, Python or NumPy changes: no cached outcome outlives that."""
     here = Path(__file__).parent
     digest = hashlib.sha256(f"{sys.version_info[:3]} {np.__version__}".encode())
-    for name in ("grade", "judge", "library", "misconceptions", "notebook", "runner", "sandbox", "values"):
+    for name in (
+        "box",
+        "grade",
+        "job",
+        "judge",
+        "library",
+        "misconceptions",
+        "notebook",
+        "play",
+        "runner",
+        "sandbox",
+        "values",
+        "view",
+        "wire",
+    ):
         path = here / f"{name}.py"
         digest.update(path.read_bytes() if path.exists() else b"")
     return digest.hexdigest()
@@ -257,6 +274,7 @@ class Grader:
         self.everything = everything
         self.release, self.source = release, release.source
         self.cache = Cache(release.folder / "outcomes" if release.folder else None)
+        self.results = Cache(release.folder / "results" if release.folder else None)
         self._sandbox, self._options = sandbox, {"protected": protected, **({"limits": limits} if limits else {})}
 
     def __enter__(self) -> Grader:
@@ -310,10 +328,36 @@ class Grader:
 
     # -- a submission
 
-    def grade(self, submission: Any, seed: int = 0) -> Grade:
-        """The verdict on one submission: a path, the file's bytes or text, a notebook as a dict, or None."""
-        began = time.perf_counter()
+    def kept(self, submission: Any, seed: int = 0) -> Grade | None:
+        """The verdict of an earlier time, when submission, reference, seed and grader are the same."""
         data = read_submission(submission)
+        found = self.results.get(self.release.result_key(data, seed), remember=False)
+        if found is None:
+            return None
+        result = Grade.from_json(found["grade"])
+        result.submission, result.was_kept = repair(self.source, data), True
+        errors = {id: Error(*error) for id, error in found["errors"].items()}
+        result.run = Run(outputs=found["outputs"], errors=errors, seconds=found["seconds"], ended=result.ended)
+        return result
+
+    def grade(self, submission: Any, seed: int = 0, keep: bool = False) -> Grade:
+        """The verdict on one submission: a path, the file's bytes or text, a notebook as a dict, or None.
+
+        With `keep` the result is kept in the release's folder, and one that is there already is taken from it.
+        """
+        data = read_submission(submission)
+        if keep and (found := self.kept(data, seed)) is not None:
+            return found
+        result = self._grade(data, seed)
+        if keep:
+            errors = {id: [e.kind, e.message, e.line, e.text] for id, e in result.run.errors.items()}
+            record = {"grade": result.to_json(), "outputs": result.run.outputs, "errors": errors}
+            record["seconds"] = result.run.seconds
+            self.results.put(self.release.result_key(data, seed), record, remember=False)
+        return result
+
+    def _grade(self, data: bytes | str | dict | None, seed: int) -> Grade:
+        began = time.perf_counter()
         repaired = repair(self.source, data)
         tasks = [task for id, task in self.source.tasks.items() if id in repaired.attempted]
         run = self.run(whole(self.source, repaired, self.everything), tasks, seed) if tasks else Run()
@@ -472,12 +516,21 @@ def stuck(run: Run) -> frozenset[str]:
     return frozenset(id for id, error in run.errors.items() if is_stuck(error))
 
 
+LIMITS = {
+    "TimeLimit": "Your code did not end within the time limit here.",
+    "MemoryLimit": "Your code needed more memory than it may have here.",
+    "OutputLimit": "Your code wrote more than it may here.",
+    "Died": "Your code ended its own process here.",
+    "NotRun": "The notebook ended before this test was reached.",
+    "NotReached": "The notebook ended before this test was reached.",
+    "NoResult": "Your code handed back nothing that could be read here.",
+}
+
+
 def said_error(error: Error) -> str:
     """An error of the student's code, in one line."""
-    if error.kind == "NotReached":
-        return f"The notebook ended before this test was reached ({short(error.message)})."
-    if is_stuck(error):
-        return "Your code did not end within the time limit here."
+    if error.kind in LIMITS:
+        return LIMITS[error.kind]
     text = f"Your code raised {short(error.kind, 40)}"
     if error.message:
         text += f": {short(error.message, 100)}"

@@ -23,7 +23,7 @@ from nbformat.v4.rwbase import rejoin_lines
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Bool, Integer, Unicode
+from traitlets import Bool, Integer
 
 from . import feedback
 from .grade import Grade, Release, grader
@@ -192,7 +192,7 @@ class Judge(NbGraderPreprocessor):
     seed = Integer(0, help="What the hidden tests' inputs are drawn from; the same seed gives the same scores.").tag(
         config=True
     )
-    results = Unicode("", help="A folder of kept results; empty: the course's .grading folder.").tag(config=True)
+    keep = Bool(True, help="Keep results in .grading/, and do not run again what has not changed.").tag(config=True)
 
     def preprocess(self, nb: Any, resources: dict) -> tuple[Any, dict]:
         coursedir, about = self.parent.parent.coursedir, resources["nbgrader"]
@@ -201,14 +201,21 @@ class Judge(NbGraderPreprocessor):
             return nb, resources
         release = release_at(path, Path(coursedir.root))
         protected = self.protected and os.environ.get("TITO_UNPROTECTED") != "1"
-        result = grader(release, protected=protected).grade(as_dict(nb), self.seed)
+        result = grader(release, protected=protected).grade(as_dict(nb), self.seed, self.keep)
         self.log.info("%s, %s: %r", about["student"], about["notebook"], result)
         write_result(nb, result, nb.metadata["tinytorch"]["remarks"])
         return nb, resources
 
 
 def as_dict(nb: Any) -> dict:
-    return {"cells": [{**cell, "metadata": dict(cell.metadata)} for cell in nb.cells]}
+    """What of a repaired notebook counts: the same work has the same key, whatever its outputs and its history."""
+    kept = ("id", "cell_type", "source")
+    return {
+        "cells": [
+            {**{name: cell[name] for name in kept}, "metadata": {"nbgrader": dict(cell.metadata.get("nbgrader", {}))}}
+            for cell in nb.cells
+        ]
+    }
 
 
 def write_result(nb: Any, result: Grade, remarks: list[str]) -> None:
