@@ -42,7 +42,7 @@ class Node:
     name = property(lambda self: self.operation.name, doc="The name of the operation.")
 
     def __repr__(self):
-        return f"<{self.name.title().replace('_', '')}Backward>"
+        return f"<{self.name.title().replace('_', '')}Backward0>"
 
     def gradients(self, g, retain_graph=False, create_graph=False, wanted=None):
         """The chain rule at this node. From `g`, the gradient of the result, a list with the gradient of each input, or None
@@ -410,13 +410,13 @@ def seed(tensor, gradient, create_graph=False):
             one = SEEDS[array.shape, array.dtype] = np.ones(array.shape, array.dtype)
             one.flags.writeable = False
         return wrap(one) if create_graph else one
-    shape = np.shape(gradient)
-    if shape != array.shape:
-        raise RuntimeError(f"expected a gradient of the tensor's shape {array.shape}, got shape {shape}: reshape or expand it")
+    g = array_of(gradient)
+    if g.shape != array.shape:
+        raise RuntimeError(f"expected a gradient of the tensor's shape {array.shape}, got shape {g.shape}: reshape or expand it")
     if create_graph and isinstance(gradient, Tensor):
         return gradient.to(array.dtype)
-    gradient = array_of(gradient).astype(array.dtype, copy=False)
-    return wrap(gradient) if create_graph else gradient
+    g = g if g.dtype is array.dtype else g.astype(array.dtype)
+    return wrap(g) if create_graph else g
 
 
 def to_leaves(pending, retain_graph=None, create_graph=False):
