@@ -13,19 +13,8 @@ import numpy as np
 import pytest
 
 from tests.grading.hostile.cells import KINDS
-from tito.grading.sandbox import (
-    Cell,
-    Error,
-    Gone,
-    Job,
-    Limits,
-    Peer,
-    Probe,
-    Sandbox,
-    SandboxError,
-    clean_output,
-    decode,
-)
+from tito.grading.sandbox import Cell, Error, Job, Limits, Probe, Sandbox, SandboxError
+from tito.grading.wire import Gone, Peer, clean_output, decode
 
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 LIMITS = Limits(

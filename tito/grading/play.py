@@ -1,0 +1,330 @@
+"""One job in the sandbox: which box runs what, what is kept when something goes wrong, and the probes at the end."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .job import Cell, Error, Job, Probe, Run, SandboxError
+from .wire import Gone, Peer, clean_error, clean_output, decode, wait
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
+
+
+class Box:
+    """One box, from the outside: its warden, the process that runs the cells, and the snapshots."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.lost: Error | None = None  # why the whole box has ended, when it has
+        self.closed = False
+        for attempt in (1, 2):  # the warm process may have been ended by someone else
+            if sandbox.zygote is None:
+                sandbox._start()
+            (warden, theirs), (main, mains) = socket.socketpair(), socket.socketpair()
+            try:
+                sandbox.zygote.send({"box": asdict(sandbox.limits)}, theirs, mains)
+                self.warden, self.main = Peer(warden, 2**16), Peer(main, 4 * sandbox.limits.output_total)
+                self.pid = self._hello(self.main, 30)
+                return
+            except Gone as error:
+                reason = self._failure() if attempt == 2 else ""
+                for sock in (warden, main):
+                    sock.close()
+                sandbox._stop()
+                if attempt == 2:
+                    raise SandboxError(f"The sandbox does not open a box: {reason or error}") from error
+
+    def _failure(self) -> str:
+        try:
+            return str((self.warden.receive(time.monotonic() + 1) or {}).get("failed", ""))
+        except (Gone, AttributeError):
+            return ""
+
+    def _hello(self, peer: Peer, seconds: float = 5.0) -> int:
+        message = self.listen(peer, time.monotonic() + seconds)
+        if message is None or type(message.get("pid")) is not int:
+            raise Gone("does not answer")
+        return message["pid"]
+
+    def listen(self, peer: Peer, deadline: float) -> dict | None:
+        """The next frame of `peer`, or None at the deadline. Gone when it, or the whole box, has ended."""
+        while (message := peer.frame()) is None:
+            ready = wait([peer, self.warden], deadline)
+            if not ready:
+                return None
+            if self.warden in ready:
+                self.hear()
+                self.sandbox.still_there()
+                raise Gone("has gone")
+            peer.fill()
+        return message
+
+    def hear(self, seconds: float = 1.0) -> None:
+        """What the warden has to say; all but `swept` means that the box is lost."""
+        self.lost = self.lost or Error("Died", "ended every process of its box")
+        try:
+            notice = self.warden.receive(time.monotonic() + seconds) or {}
+        except Gone:
+            return
+        if "memory" in notice:
+            limit = self.sandbox.limits.memory / 2**30
+            self.lost = Error("MemoryLimit", f"needed more memory than the limit of {limit:.3g} GiB")
+        elif "swept" in notice:
+            self.lost = None
+
+    def fork(self, peer: Peer, longest: int) -> tuple[Peer, int]:
+        """A paused copy of the process behind `peer`."""
+        ours, theirs = socket.socketpair()
+        fork = Peer(ours, longest)
+        try:
+            peer.send({"fork": True}, theirs)
+            return fork, self._hello(fork)
+        except Gone:
+            fork.close()
+            raise
+
+    def ask(self, request: dict) -> None:
+        try:
+            self.warden.send(request)
+        except Gone:
+            self.hear()
+
+    def sweep(self, keep: list[int]) -> None:
+        """Ends all processes but these."""
+        self.ask({"keep": keep})
+        if self.lost is None:
+            self.hear(5)
+
+    def close(self) -> None:
+        """Ends the box, and returns when nothing of it is left."""
+        if self.closed:
+            return
+        self.closed = True
+        self.main.close()
+        self.warden.close()
+        try:
+            if self.sandbox.nested and self.sandbox.zygote.receive(time.monotonic() + 10):
+                return
+        except Gone:
+            pass
+        self.sandbox._stop()
+
+
+class Play:
+    """One job: boxes until the notebook has run to its end, then the probes."""
+
+    def __init__(self, sandbox: Sandbox, job: Job, slow_at: float, when_slow: Callable[[], None] | None) -> None:
+        self.sandbox, self.limits, self.job = sandbox, sandbox.limits, job
+        self.slow_at, self.when_slow = slow_at, when_slow
+        self.result, self.kept = Run(), 0
+        self.deadly: set[str] = set()  # cells that ended their process: left out from then on
+        self.reached: set[str] = set()  # tasks whose snapshot was taken at least once
+        self.deadline = time.monotonic() + self.limits.total_seconds
+
+    def run(self) -> Run:
+        box, snapshots = self.open(), {}
+        try:
+            deadly = self.cells(box, self.job.cells, snapshots)
+            for _ in range(self.sandbox.replays):
+                if deadly is None or not self.time_for_replay():
+                    break
+                box.close()
+                box, snapshots = self.open(), {}
+                deadly = self.cells(box, self.job.cells, snapshots)
+            if deadly is not None:
+                self.result.ended = "died"
+            self.probes(box, snapshots)
+        finally:
+            box.close()
+        return self.result
+
+    def open(self) -> Box:
+        box = Box(self.sandbox)
+        if self.slow_at == -math.inf:
+            box.ask({"lower": True})
+        return box
+
+    def time_for_replay(self) -> bool:
+        honest = sum(seconds for cell, seconds in self.result.seconds.items() if cell not in self.deadly)
+        return time.monotonic() + 1.2 * honest < self.deadline
+
+    # -- cells
+
+    def cells(self, box: Box, cells: list[Cell], snapshots: dict[str, tuple[Peer, int]]) -> str | None:
+        """Runs cells and keeps the snapshots; returns the id of a cell that ended the process, if one did."""
+        for cell in cells:
+            if cell.id not in self.deadly:
+                if time.monotonic() > self.deadline:
+                    self.result.ended = "timeout"
+                    return None
+                if not self.cell(box, cell):
+                    self.deadly.add(cell.id)
+                    return cell.id
+            task = self.job.snapshots.get(cell.id)
+            if task is not None:
+                try:
+                    try:
+                        snapshots[task] = box.fork(box.main, self.limits.result)
+                    except Gone:  # perhaps strays have taken all processes
+                        box.sweep([box.pid, *(pid for _, pid in snapshots.values())])
+                        snapshots[task] = box.fork(box.main, self.limits.result)
+                    self.reached.add(task)
+                except Gone:
+                    self.result.errors[cell.id] = box.lost or Error("Died", "the process did not go on after this cell")
+                    self.deadly.add(cell.id)
+                    return cell.id
+        return None
+
+    def cell(self, box: Box, cell: Cell) -> bool:
+        """Runs one cell; False when the process that ran it is of no more use. Only its first run is recorded."""
+        start = time.monotonic()
+        limit = min(start + self.limits.cell_seconds, self.deadline)
+        outputs, error, alive = [], None, True
+        try:
+            box.main.received = 0
+            box.main.send({"cell": cell.source})
+            done = self.done(box, limit, outputs)
+            if done is None:
+                error = Error("TimeLimit", f"ran longer than {limit - start:.3g} seconds")
+                box.ask({"interrupt": True})
+                alive = self.done(box, time.monotonic() + 1, outputs) is not None
+            else:
+                error = clean_error(done["done"])
+        except Gone as gone:
+            text = f"ended its own process ({gone})"
+            error, alive = error or box.lost or Error("OutputLimit" if "too much" in str(gone) else "Died", text), False
+        if cell.id not in self.result.seconds:
+            self.result.seconds[cell.id] = time.monotonic() - start
+            self.result.outputs[cell.id] = outputs
+        if error is not None and (cell.id not in self.result.errors or not alive):
+            self.result.errors[cell.id] = error
+        return alive
+
+    def done(self, box: Box, deadline: float, outputs: list[dict]) -> dict | None:
+        """Collects outputs until the cell is done; None when the deadline comes first."""
+        while True:
+            message = box.listen(box.main, min(deadline, self.slow_at) if self.slow_at > 0 else deadline)
+            if message is None:
+                if time.monotonic() >= self.slow_at > 0:
+                    self.slow(box)
+                if time.monotonic() >= deadline:
+                    return None
+            elif "done" in message:
+                return message
+            elif box.main.received > 2 * self.limits.output_total:
+                raise Gone("sent too much")
+            else:
+                self.record(message.get("output"), outputs)
+
+    def slow(self, box: Box) -> None:
+        self.slow_at = -math.inf
+        box.ask({"lower": True})
+        if self.when_slow is not None:
+            self.when_slow()
+
+    def record(self, output: Any, outputs: list[dict]) -> None:
+        output = clean_output(output, self.limits.output + 100)
+        if output is None:
+            return
+        size = len(json.dumps(output))
+        if self.kept + size > self.limits.output_total:
+            size = self.limits.output_total
+            output = {
+                "output_type": "stream",
+                "name": "stderr",
+                "text": "[the notebook's further output is left out]\n",
+            }
+        if self.kept >= self.limits.output_total:
+            return
+        self.kept += size
+        last = outputs[-1] if outputs else {}
+        if output["output_type"] == "stream" == last.get("output_type") and output["name"] == last["name"]:
+            last["text"] += output["text"]
+        else:
+            outputs.append(output)
+
+    # -- probes
+
+    def probes(self, box: Box, snapshots: dict[str, tuple[Peer, int]]) -> None:
+        if not any(self.job.probes.values()):
+            return
+        self.deadline = time.monotonic() + self.limits.probe_total_seconds
+        box.sweep([pid for _, pid in snapshots.values()])
+        answers = {
+            task: self.ask_all(box, snapshots, task, probes) if task in snapshots else None
+            for task, probes in self.job.probes.items()
+        }
+        box.close()
+        for task, probes in self.job.probes.items():
+            values = answers[task]
+            if values is None and task in self.reached:
+                values = self.ask_again(task, probes)
+            if values is None:
+                values = [Error("NotRun", "the run ended before this task")] * len(probes)
+            self.result.probes |= {(task, probe.name): value for probe, value in zip(probes, values, strict=True)}
+
+    def ask_again(self, task: str, probes: list[Probe]) -> list[Any] | None:
+        """The task's snapshot was lost to something that came after it: make it once more, and nothing after it."""
+        last = max(index for index, cell in enumerate(self.job.cells) if self.job.snapshots.get(cell.id) == task)
+        box, snapshots = self.open(), {}
+        try:
+            if self.cells(box, self.job.cells[: last + 1], snapshots) is not None or task not in snapshots:
+                return None
+            box.sweep([pid for _, pid in snapshots.values()])
+            return self.ask_all(box, snapshots, task, probes)
+        finally:
+            box.close()
+
+    def ask_all(
+        self, box: Box, snapshots: dict[str, tuple[Peer, int]], task: str, probes: list[Probe]
+    ) -> list[Any] | None:
+        """The values of a task's probes, each from a fork of its own; None when the snapshot is dead."""
+        values, late = [], False
+        for probe in probes:
+            if late or time.monotonic() > self.deadline:
+                values.append(Error("TimeLimit", "not run, because there was no time left"))
+                continue
+            try:
+                if probe is probes[-1]:  # nobody needs the snapshot after this one
+                    fork, pid = snapshots[task]
+                    if wait([fork], 0):
+                        raise Gone("has gone")
+                else:
+                    fork, pid = box.fork(snapshots[task][0], self.limits.result)
+            except Gone:
+                if not values:
+                    return None
+                values.append(box.lost or Error("Died", "ended its own process"))
+                continue
+            value = self.ask(box, fork, probe)
+            fork.close()
+            values.append(value)
+            if isinstance(value, Error) and value.kind in ("TimeLimit", "Died"):
+                late = value.kind == "TimeLimit"
+                box.ask({"kill": [pid], "keep": [pid for _, pid in snapshots.values()]})
+                if box.lost is None:
+                    box.hear(5)
+        return values
+
+    def ask(self, box: Box, fork: Peer, probe: Probe) -> Any:
+        limit = min(time.monotonic() + self.limits.probe_seconds, self.deadline)
+        try:
+            fork.send({"probe": probe.source, "name": probe.name, "seed": probe.seed})
+            answer = box.listen(fork, limit)
+        except Gone as gone:
+            return box.lost or Error("Died", f"ended its own process ({gone})")
+        if answer is None:
+            return Error("TimeLimit", "took too long")
+        if "error" in answer:
+            return clean_error(answer["error"]) or Error("NoResult")
+        try:
+            return decode(answer["value"])
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, MemoryError):
+            return Error("NoResult", "sent something else than plain values")
