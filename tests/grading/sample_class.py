@@ -59,7 +59,7 @@ def cut_off(notebook: dict) -> str:
 CLASS = (
     Student("ada", "everything right"),
     Student("ben", "handed in the blanks", blank=True),
-    Student("chen", "one misconception in 01", mistake=("01.1", "")),
+    Student("chen", "one misconception in 01", mistake=("01.5", "aligns the shapes at the left")),
     Student("dara", "one misconception in 02", mistake=("02.8", "overwrites the gradient instead of accumulating")),
     Student("eli", "one misconception in 03", mistake=("03.4", "computes softmax without taking the largest off")),
     Student(
