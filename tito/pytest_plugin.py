@@ -20,6 +20,7 @@ MARKERS = (
     "integration: tests a boundary between modules",
     "parity: compares with PyTorch",
     "gpu: needs a GPU",
+    "long: takes more than a second or two; left out by `tito test module NN --quick`",
     "slow: takes more than two minutes",
 )
 
@@ -28,7 +29,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("tito")
     group.addoption("--upto", type=int, default=None, help="leave out test files that need a module after this one")
     group.addoption(
-        "--quick", action="store_true", help="of the integration tests, only those with `quick` in the name"
+        "--quick", action="store_true", help="no test marked long, and of the integration tests only those named quick"
     )
     group.addoption("--tito-report", default=None, help="append one line of JSON for each test to this file")
 

@@ -140,18 +140,29 @@ class Blame:
             self.broken = self.broken or cause
 
 
+def table_of(source: str) -> symtable.SymbolTable:
+    """The names of a cell; of an empty one when it does not compile."""
+    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
+    try:
+        return symtable.symtable(plain, "cell", "exec")
+    except (SyntaxError, ValueError):
+        return symtable.symtable("", "cell", "exec")
+
+
 def defined(source: str) -> set[str]:
     """The names that a cell's top level binds."""
-    try:
-        plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
-        table = symtable.symtable(plain, "cell", "exec")
-    except (SyntaxError, ValueError):
-        return set()
-    return {
-        name.get_name()
-        for name in table.get_symbols()
-        if name.is_assigned() or name.is_imported() or name.is_namespace()
-    }
+    symbols = table_of(source).get_symbols()
+    return {name.get_name() for name in symbols if name.is_assigned() or name.is_imported() or name.is_namespace()}
+
+
+def missing(source: str) -> set[str]:
+    """The names that a cell uses and does not bind itself."""
+    found, tables = set(), [table_of(source)]
+    for table in tables:
+        tables += table.get_children()
+        top = table.get_type() == "module"
+        found |= {name.get_name() for name in table.get_symbols() if name.is_referenced() and (top or name.is_global())}
+    return found - defined(source)
 
 
 def needed_cells(notebook: dict) -> set[int]:
@@ -162,7 +173,7 @@ def needed_cells(notebook: dict) -> set[int]:
     needed = {index for index in code if nb.exports(cells[index]) or nb.task_of(cells[index])}
     waiting = list(needed)
     while waiting:
-        used = set(re.findall(r"\b[A-Za-z_]\w*", nb.text(cells[waiting.pop()])))
+        used = missing(nb.text(cells[waiting.pop()]))
         more = {index for index in code if index not in needed and makes[index] & used}
         needed |= more
         waiting += more

@@ -44,6 +44,7 @@ def test_02_7_a_late_use_of_an_early_result():
     assert x.grad.item() == pytest.approx(2 * 1.5**20 + 10)
 
 
+@pytest.mark.long
 def test_02_7_depth_ends_nowhere():
     x = leaf(1.0)
     y = x
@@ -53,6 +54,7 @@ def test_02_7_depth_ends_nowhere():
     assert x.grad.tolist() == [1.0]
 
 
+@pytest.mark.long
 def test_02_7_time_grows_with_the_depth_and_not_faster():
     def seconds(depth):
         x = leaf(1.0)
@@ -81,6 +83,7 @@ def test_02_7_saved_arrays_go_while_the_tape_unwinds():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_02_7_dropping_a_million_nodes_does_not_crash():
     x = leaf(1.0)
     y = x
