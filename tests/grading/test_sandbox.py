@@ -118,15 +118,40 @@ def test_the_same_run_twice_is_the_same(any_box):
 @needs_bubblewrap
 def test_figures_are_shown_or_not_drawn():
     cells = [
-        Cell("a", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"),
+        Cell("a", "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])"),
         Cell("b", "print(len(plt.get_fignums()))"),
     ]
-    for pictures in (True, False):
-        with Sandbox(limits=LIMITS, pictures=pictures) as sandbox:
-            run = sandbox.run(Job(cells))
-            assert run.errors == {}
-            assert any("image/png" in output.get("data", {}) for output in run.outputs["a"]) == pictures
-            assert run.outputs["b"][0]["text"] == "0\n"
+    for warm in ("matplotlib.pyplot",), ():
+        with Sandbox(limits=Limits(), warm=warm) as sandbox:
+            for pictures in (True, False):
+                run = sandbox.run(Job(cells, pictures=pictures))
+                assert run.errors == {}
+                assert any("image/png" in output.get("data", {}) for output in run.outputs["a"]) == pictures
+                assert run.outputs["b"][0]["text"] == "0\n"
+
+
+ORDINARY = {
+    "processes": "import multiprocessing as mp\ndef square(x): return x * x\nwith mp.Pool(2) as pool: print(pool.map(square, [1, 2]))",
+    "threads": "import concurrent.futures as f\nwith f.ThreadPoolExecutor(4) as pool: print(*pool.map(abs, [-1, 2]))",
+    "await": "import asyncio\nawait asyncio.sleep(0.01)\nprint(1)",
+    "shell": "!echo hello\nx = !echo there\nprint(x)",
+    "magic": "%time 1 + 1\n%timeit -n1 -r1 1 + 1",
+    "program": "import subprocess\nprint(subprocess.run(['echo', 'a'], capture_output=True, text=True).stdout)",
+    "files": "import pathlib, tempfile\nwith tempfile.TemporaryFile() as file: print(file.write(b'x'))\n"
+    "pathlib.Path('helper.py').write_text('x = 1')",
+    "helper": "import helper\nprint(helper.x)",
+    "stderr": "import logging, sys, warnings\nlogging.warning('a')\nwarnings.warn('b')\nprint('c', file=sys.stderr)",
+    "redirect": "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as text: print('x')\nprint(repr(text.getvalue()))",
+    "pickle": "import pickle\nclass A: pass\nprint(pickle.loads(pickle.dumps(A())))",
+    "shared": "from multiprocessing import shared_memory as s\nm = s.SharedMemory(create=True, size=9)\nm.close(); m.unlink(); print(1)",
+}
+
+
+def test_what_notebooks_do_works_here_too(any_box):
+    run = any_box.run(Job([Cell(name, source) for name, source in ORDINARY.items()]))
+    assert run.errors == {} and run.ended == "ok"
+    assert all(run.outputs[name] for name in ORDINARY)
+    assert run.outputs["processes"][0]["text"] == "[1, 4]\n"
 
 
 def test_the_library_can_be_imported(tmp_path):

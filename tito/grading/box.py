@@ -304,7 +304,7 @@ def box(config, limits, warden, main, nested):
 # ----------------------------------------------------------------------------------------------------------------- zygote
 
 
-def warm_up(shell, names, pictures):
+def warm_up(shell, names):
     """Does once what would otherwise be slow in every box. What cannot be imported will fail in the notebook, where it belongs."""
     for name in names:
         with contextlib.suppress(Exception):
@@ -315,14 +315,12 @@ def warm_up(shell, names, pictures):
         shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
     if "matplotlib.pyplot" in sys.modules:
         pyplot = sys.modules["matplotlib.pyplot"]
-        figure, axes = pyplot.subplots()
+        pyplot.get_backend()
+        axes = sys.modules["matplotlib.figure"].Figure().subplots()
         axes.plot([0, 1])
         axes.set_title("$x$ warm")
-        figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
-        pyplot.close("all")
+        axes.figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
         pyplot.uninstall_repl_displayhook()  # it would draw every figure once more than is shown
-        if not pictures:
-            shell.events.register("post_execute", lambda: pyplot.close("all"))
     gc.collect()
     gc.freeze()
 
@@ -355,7 +353,7 @@ def unreadable(config):
 
 def zygote(control, config):
     config["shell"] = make_shell()
-    warm_up(config["shell"], config["warm"], config["pictures"])
+    warm_up(config["shell"], config["warm"])
     protected = config["protected"]
     nested = protected and config["nestable"] and nesting_works(config)
     control.send({"ready": True, "nested": nested, "unreadable": unreadable(config) if protected else []})

@@ -43,6 +43,7 @@ class Job:
     cells: list[Cell]
     snapshots: dict[str, str] = field(default_factory=dict)  # cell id -> task
     probes: dict[str, list[Probe]] = field(default_factory=dict)  # task -> its probes
+    pictures: bool = True  # False draws no figure, which saves most of the time of a notebook that has some
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Box:
     """One box, from the outside: its warden, the process that runs the cells, and the snapshots."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, pictures: bool = True) -> None:
         self.sandbox = sandbox
         self.lost: Error | None = None  # why the whole box has ended, when it has
         self.closed = False
@@ -29,7 +29,7 @@ class Box:
                 sandbox._start()
             (warden, theirs), (main, mains) = socket.socketpair(), socket.socketpair()
             try:
-                sandbox.zygote.send({"box": asdict(sandbox.limits)}, theirs, mains)
+                sandbox.zygote.send({"box": {**asdict(sandbox.limits), "pictures": pictures}}, theirs, mains)
                 self.warden, self.main = Peer(warden, 2**16), Peer(main, 4 * sandbox.limits.output_total)
                 self.pid = self._hello(self.main, 30)
                 return
@@ -146,7 +146,7 @@ class Play:
         return self.result
 
     def open(self) -> Box:
-        box = Box(self.sandbox)
+        box = Box(self.sandbox, self.job.pictures)
         if self.slow_at == -math.inf:
             box.ask({"lower": True})
         return box

@@ -234,6 +234,7 @@ def make_shell():
     class Shell(InteractiveShell):
         displayhook_class = Type(Hook)
         display_pub_class = Type(Publisher)
+        pictures = True
 
         def showtraceback(self, *arguments, **options):
             shorten(sys.exc_info()[1])
@@ -245,6 +246,9 @@ def make_shell():
 
         def enable_gui(self, gui=None):
             pass
+
+        def enable_matplotlib(self, gui=None):
+            return super().enable_matplotlib(gui) if self.pictures else ("inline", "inline")
 
     config = Config()
     config.HistoryManager.enabled = False
@@ -295,6 +299,10 @@ def serve(channel, shell, limits):
     os.register_at_fork(after_in_child=recorder.mute)
     warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     sys.stdin, sys.stdout, sys.stderr = open(os.devnull), Stream("stdout"), Stream("stderr")
+    sys.path.insert(0, "")
+    sys.argv[:] = [""]
+    if not limits["pictures"]:
+        draw_nothing(shell)
     channel.send({"pid": me})
     while True:
         request, sockets = channel.receive()
@@ -315,6 +323,17 @@ def serve(channel, shell, limits):
             else:
                 forks += [pid] if pid else []
                 sockets[0].close()
+
+
+def draw_nothing(shell):
+    def close(*_):
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close("all")
+
+    shell.pictures, os.environ["MPLBACKEND"] = False, "agg"
+    shell.events.register("post_execute", close)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].switch_backend("agg")
 
 
 def fork():

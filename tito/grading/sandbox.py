@@ -44,7 +44,7 @@ class Sandbox:
 
     `library` is the package that the notebook may import (by its folder's name), `trusted_library` lets the warm process import it
     once for all: never for a library that holds students' code. `cpu` keeps every box on one core, so that a fork bomb
-    leaves the other cores alone. `pictures=False` does not draw figures, which saves most of the time of a notebook that has some.
+    leaves the other cores alone.
     `protected=False` runs without bubblewrap: no protection at all.
     """
 
@@ -57,14 +57,11 @@ class Sandbox:
         warm: Iterable[str] = ("matplotlib.pyplot",),
         packages: Iterable[str] = PACKAGES,
         cpu: int | None = None,
-        pictures: bool = True,
         replays: int = 5,
     ) -> None:
         if not hasattr(os, "fork"):
             raise SandboxError("Grading needs fork(), which Windows does not have: run it in WSL.")
         self.limits, self.protected, self.cpu, self.replays = limits or Limits(), protected, cpu, replays
-        self.environment = ENVIRONMENT if pictures else {**ENVIRONMENT, "MPLBACKEND": "agg"}
-        self.pictures = pictures
         if protected:
             find_bubblewrap()
         self.packages = tuple(packages)
@@ -101,9 +98,9 @@ class Sandbox:
         """The command line and the environment of the warm process."""
         library, work = self.folder / "library", self.folder / "work"
         if self.protected:
-            return protected_command(library, self.packages, self.environment, self.limits), {}
+            return protected_command(library, self.packages, ENVIRONMENT, self.limits), {}
         own = {"HOME": str(work), "IPYTHONDIR": str(work / "ipython"), "MPLCONFIGDIR": str(work / "matplotlib")}
-        return plain_command(library, self.packages), {**self.environment, **own}
+        return plain_command(library, self.packages), {**ENVIRONMENT, **own}
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -128,7 +125,7 @@ class Sandbox:
             work = "/tmp/work" if self.protected else str(self.folder / "work")
             try:
                 config = {"protected": self.protected, "uid": uid, "cpu": self.cpu, "work": work}
-                self.zygote.send({**config, "warm": self.warm, "pictures": self.pictures, "nestable": self.nestable})
+                self.zygote.send({**config, "warm": self.warm, "nestable": self.nestable})
                 answer = self.zygote.receive(time.monotonic() + 60)
             except Gone:
                 answer = None
