@@ -90,7 +90,7 @@ def test_03_5_attributes_can_be_deleted_and_missing_ones_are_named():
     block = Block()
     del block.first, block.cache
     assert names(block.named_children()) == ["second"]
-    with pytest.raises(AttributeError, match="'Block' object has no attribute 'first'"):
+    with pytest.raises(AttributeError, match="'Block' object has no attribute 'first': use one of"):
         _ = block.first
 
 

@@ -42,4 +42,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *NAMES, *PACKAGES})
+    return sorted((*NAMES, *PACKAGES))

@@ -22,4 +22,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *NAMES})
+    return sorted(NAMES)

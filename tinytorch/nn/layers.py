@@ -90,7 +90,7 @@ def check_linear(input, weight, bias):
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise RuntimeError(
-            f"linear: bias must have shape {weight.shape[:1]}, one number for each output, got {bias.shape}"
+            f"linear: bias must have shape {weight.shape[:1]}, got {bias.shape}: give each output one number"
         )
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-2-solution
@@ -239,7 +239,7 @@ def gelu_switch(x, approximate):
         return normal_cdf(x)
     if approximate == "tanh":
         return 0.5 * (1 + tanh(GELU_SCALE * (x + GELU_CUBE * (x * x * x))))
-    raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
+    raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}: use one of the two")
     ### END SOLUTION
 
 
@@ -280,6 +280,8 @@ def shifted(x, dim, dtype):
     x = x if dtype is None else x.astype(dtype)
     if x.dtype.kind != "f":
         raise RuntimeError(f"softmax and log_softmax need floating-point numbers, got {x.dtype}: convert with .float()")
+    if not -max(1, x.ndim) <= dim < max(1, x.ndim):
+        raise IndexError(f"expected dim between {-max(1, x.ndim)} and {max(1, x.ndim) - 1}, got {dim}")
     with np.errstate(invalid="ignore"):
         return np.subtract(x, x.max(dim, keepdims=True, initial=-np.inf), out=np.empty_like(x))
 
@@ -360,7 +362,7 @@ class Module:
 
     def forward(self, *inputs):
         """What the module computes; every module writes its own."""
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function: write it')
 
     def __call__(self, *inputs, **named):
         return call(self, inputs, named)
@@ -384,7 +386,9 @@ class Module:
         for group in ("_parameters", "_buffers", "_modules"):
             if name in self.__dict__.get(group, ()):
                 return self.__dict__[group][name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        own = [name for group in ("_parameters", "_buffers", "_modules") for name in self.__dict__.get(group, ())]
+        advice = f"use one of {', '.join(own)}, or assign it first" if own else "assign it first, in __init__"
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}: {advice}", name=name, obj=self)
 
     def __delattr__(self, name):
         for group in (self._parameters, self._buffers, self._modules):
@@ -401,7 +405,7 @@ class Module:
         check_new(self, name, "parameter", self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign {type(param).__name__!r} object to parameter {name!r}: Parameter or None expected"
+                f"cannot assign {type(param).__name__!r} object to parameter {name!r}: pass a Parameter or None"
             )
         self._parameters[name] = param
 
@@ -410,7 +414,7 @@ class Module:
         check_new(self, name, "buffer", self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign {type(tensor).__name__!r} object to buffer {name!r}: Tensor or None expected"
+                f"cannot assign {type(tensor).__name__!r} object to buffer {name!r}: pass a Tensor or None"
             )
         self._buffers[name] = tensor
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
@@ -418,7 +422,7 @@ class Module:
     def add_module(self, name, module):
         """Add a child, or None as the place for one."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass: it cannot be the child {name!r}")
+            raise TypeError(f"{type(module).__name__} is not a Module subclass: pass a Module as the child {name!r}")
         check_new(self, name, "module", self._modules)
         self._modules[name] = module
 
@@ -468,7 +472,7 @@ class Module:
         for name in target.split(".") if target else ():
             if name not in module._modules:
                 raise AttributeError(
-                    f"{type(module).__name__} has no submodule {name!r} (in {target!r}); it has {list(module._modules)}"
+                    f"{type(module).__name__} has no submodule {name!r} (in {target!r}): use one of {list(module._modules)}"
                 )
             module = module._modules[name]
         return module
@@ -521,7 +525,7 @@ class Module:
         wanted = zeros(0).to(*target, dtype=dtype, device=device)
         if wanted.dtype.kind not in "fc":
             raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={wanted.dtype}"
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={wanted.dtype}: use float32"
             )
         chosen = dtype is not None or any(
             isinstance(x, Tensor) or not isinstance(x, str) and type(x).__name__ != "device" for x in target
@@ -593,7 +597,7 @@ class Module:
         Returns the missing and the unexpected keys.
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}. Pass what state_dict() returned.")
         return load(self, state_dict, strict, assign)
 
     # what is printed
@@ -611,7 +615,7 @@ def check_new(module, name, kind, group):
     if not isinstance(name, str):
         raise TypeError(f"{kind} name should be a string, got {type(name).__name__}")
     if "." in name or not name:
-        raise KeyError(f'{kind} name can\'t contain "." and can\'t be empty string "", got {name!r}')
+        raise KeyError(f'{kind} name can\'t contain "." and can\'t be empty string "", got {name!r}: rename it')
     if name not in group and hasattr(module, name):
         raise KeyError(f"attribute {name!r} already exists: choose another name for the {kind}")
 
@@ -622,7 +626,7 @@ def named_member(module, target, group):
     owner = module.get_submodule(path)
     if name not in getattr(owner, group):
         raise AttributeError(
-            f"{type(owner).__name__} has no {group[1:-1]} {name!r}; it has {list(getattr(owner, group))}"
+            f"{type(owner).__name__} has no {group[1:-1]} {name!r}: use one of {list(getattr(owner, group))}"
         )
     return getattr(owner, group)[name]
 
@@ -667,8 +671,8 @@ def register(module, name, value):
     - A Parameter goes to module._parameters, a Module to module._modules, under name. The name is first taken out of wherever
       else it was: the other two of _parameters, _buffers and _modules, and module.__dict__.
     - For a name that is already in one of the three, other values must fit: None fits all, and a Tensor fits in _buffers; they
-      replace what was there. Anything else is a TypeError: "cannot assign 'list' as parameter 'weight' (Parameter or None
-      expected)", with the type's name; likewise "child module" (Module or None) and "buffer" (Tensor or None).
+      replace what was there. Anything else is a TypeError, such as "cannot assign 'list' as parameter 'weight' (Parameter or
+      None expected): make it a Parameter"; likewise "child module" (Module or None) and "buffer" (Tensor or None).
     - All else is a plain attribute: `object.__setattr__`. So is a Tensor under a new name: `register_buffer` declares buffers.
 
     Source: torch.nn.Module.__setattr__.
@@ -684,9 +688,8 @@ def register(module, name, value):
         for what, group, kind in (parameters, children, ("buffer", module._buffers, Tensor)):
             if name in group:
                 if value is not None and not isinstance(value, kind):
-                    raise TypeError(
-                        f"cannot assign {type(value).__name__!r} as {what} {name!r} ({kind.__name__} or None expected)"
-                    )
+                    found, wanted = type(value).__name__, kind.__name__
+                    raise TypeError(f"cannot assign {found!r} as {what} {name!r} ({wanted} or None expected): make it a {wanted}")
                 home = group
     if home is None:
         return object.__setattr__(module, name, value)
@@ -789,7 +792,7 @@ def load_error(module, missing, unexpected, misfits):
             f"the shape in current model is {expected}."
         )
     advice = (
-        "build the model with the sizes it was saved with" if misfits else "strict=False loads the keys that both have"
+        "build the model with the sizes it was saved with" if misfits else "use strict=False to load the keys that both have"
     )
     return RuntimeError(
         f"Error(s) in loading state_dict for {type(module).__name__}:\n\t"
@@ -893,7 +896,8 @@ def fan_in_and_fan_out(tensor):
     ### BEGIN SOLUTION
     if tensor.ndim < 2:
         raise ValueError(
-            f"Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, got shape {tensor.shape}"
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
+            f"got shape {tensor.shape}: use one of shape (out, in, ...)"
         )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
@@ -1050,7 +1054,7 @@ class Indexed(Module):
 def position(index, count):
     """A place in a list, checked: -1 is the last."""
     if not -count <= index < count:
-        raise IndexError(f"index {index} is out of range: there are {count} modules")
+        raise IndexError(f"index {index} is out of range: use one between {-count} and {count - 1}")
     return index
 
 
@@ -1129,7 +1133,7 @@ def zeros_(tensor):
 def eye_(tensor):
     """Fill a matrix with the identity: Linear then passes its input on."""
     if tensor.ndim != 2:
-        raise ValueError(f"Only tensors with 2 dimensions are supported, got shape {tensor.shape}")
+        raise ValueError(f"Only tensors with 2 dimensions are supported, got shape {tensor.shape}: reshape it")
     with no_grad():
         return tensor.copy_(wrap(np.eye(*tensor.shape)))
 
@@ -1140,7 +1144,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     Sizes after the first count as one.
     """
     if tensor.ndim < 2:
-        raise ValueError(f"Only tensors with 2 or more dimensions are supported, got shape {tensor.shape}")
+        raise ValueError(f"Only tensors with 2 or more dimensions are supported, got shape {tensor.shape}: reshape it")
     flat = zeros(len(tensor), math.prod(tensor.shape[1:])).normal_(generator=generator).numpy()
     q, r = np.linalg.qr(flat.T if len(flat) < flat.shape[1] else flat)
     q *= np.sign(np.diag(r))
