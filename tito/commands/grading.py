@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ Student = Annotated[str | None, typer.Option("--student", metavar="ID", help="on
 
 def register(app: typer.Typer) -> None:
     app.command(epilog=examples("tito release 01", "tito release --all"))(release)
-    app.command(epilog=examples("tito grade 01", "tito grade 01 --student ada"))(grade)
+    app.command(epilog=examples("tito grade 01", "tito grade 01 --student ada --own", "tito grade 01 --regrade"))(grade)
     app.command(epilog=examples("tito feedback 01"))(feedback)
     app.command(epilog=examples("tito scores", "tito scores 01"))(scores)
 
@@ -57,36 +58,89 @@ def release(
             say(f"    {course.show(path)}")
 
 
-def grade(number: ModuleArgument, student: Student = None) -> None:
-    """Grade the submissions of a module that lie in submitted/STUDENT/NN_name/."""
+def grade(
+    number: ModuleArgument,
+    student: Student = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="submissions at a time (the cores)")] = None,
+    regrade: Annotated[bool, typer.Option("--regrade", help="grade also what has not changed")] = False,
+    own: Annotated[bool, typer.Option("--own", help="beside it, the score on the student's own modules")] = False,
+) -> None:
+    """Grade the submissions of a module that lie in submitted/STUDENT/NN_name/, in parallel, in the sandbox."""
     from ..console import say
-    from ..release import api, quiet
+    from ..grading.classroom import grade_class
 
     course = here()
     module = course.module(number)
-    grader = api(course)
-    students = sorted(grader.get_submitted_students(module.folder))
-    if student and student not in students or not students:
-        listed = ", ".join(students) or "nobody"
+    students = handed_in(course, module, student)
+    failed = 0
+    with progress(f"grading {module.folder}", len(students)) as step:
+        for result in grade_class(course, module, students, workers, regrade):
+            failed += bool(result.problem)
+            step(line_of(result, own and own_score(course, module, result.student)))
+    say(f"{len(students) - failed} of {len(students)} graded. Next: tito feedback {module.nn}, tito scores {module.nn}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def handed_in(course, module, student: str | None) -> list[str]:
+    """The students whose folder is there, or the one that is asked for; a Mistake that lists them otherwise."""
+    from ..release import config
+
+    config(course)
+    found = sorted(path.parent.name for path in (course.root / "submitted").glob(f"*/{module.folder}") if path.is_dir())
+    if student and student not in found or not found:
+        listed = ", ".join(found) or "nobody"
         raise Mistake(
             f"{student or 'Nobody'} has handed in {module.folder}.",
             expected=f"submitted/STUDENT/{module.folder}/{module.folder}.ipynb (there: {listed})",
             hint=f"nbgrader collect {module.folder}, or copy the files there",
         )
-    failed = 0
-    for one in [student] if student else students:
-        with quiet():
-            result = grader.autograde(module.folder, one)
-        if not result["success"]:
-            failed += 1
-            lines = (result.get("error") or result.get("log") or "no reason given").strip().splitlines()
-            say(f"{one}: could not be graded: {lines[-1]}")
-            continue
-        with grader.gradebook as gradebook:
-            submission = gradebook.find_submission(module.folder, one)
-            say(f"{one}: {submission.score:g} of {submission.max_score:g}")
-    if failed:
-        raise typer.Exit(1)
+    return [student] if student else found
+
+
+def line_of(result, own: str | None) -> str:
+    """What is said of one graded submission."""
+    if result.problem:
+        return f"{result.student}: could not be graded: {result.problem}"
+    how = "unchanged" if result.unchanged else f"{result.seconds:.1f} s"
+    return f"{result.student}: {result.score:g} of {result.max_score:g}{f', {own}' if own else ''} ({how})"
+
+
+def own_score(course, module, student: str) -> str:
+    from ..grading.own import grade_own
+
+    return f"on own modules {grade_own(course, module, student).points:g}"
+
+
+@contextmanager
+def progress(title: str, total: int):
+    """A bar with the time that is left, on a terminal; the lines that are given to it stay above the bar."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from ..console import console
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console(), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+
+        def step(line: str) -> None:
+            bar.console.print(line, markup=False, soft_wrap=True)
+            bar.advance(task)
+
+        yield step
 
 
 def feedback(number: ModuleArgument, student: Student = None) -> None:

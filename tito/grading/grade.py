@@ -246,7 +246,8 @@ Outcomes = dict[str, Any]
 class Grader:
     """Grades submissions of one module, one after the other, in one warm sandbox.
 
-    `everything` runs the given examples, measurements and plots too, on which no point depends.
+    `everything` runs the given examples, measurements and plots too, on which no point depends. `judged_by` is the grader
+    whose reference counts, when this one's library is a student's own (and so not to be trusted).
     """
 
     def __init__(
@@ -256,8 +257,9 @@ class Grader:
         protected: bool = True,
         limits: Limits | None = None,
         everything: bool = False,
+        judged_by: Grader | None = None,
     ) -> None:
-        self.everything = everything
+        self.everything, self.judged_by = everything, judged_by
         self.release, self.source = release, release.source
         self.cache = Cache(release.folder / "outcomes" if release.folder else None)
         self.results = Cache(release.folder / "results" if release.folder else None)
@@ -277,7 +279,8 @@ class Grader:
     @property
     def sandbox(self) -> Any:
         if self._sandbox is None:
-            self._sandbox = Sandbox(self.release.library, trusted_library=True, **self._options)
+            trusted = self.judged_by is None
+            self._sandbox = Sandbox(self.release.library, trusted_library=trusted, **self._options)
         return self._sandbox
 
     # -- the reference
@@ -287,6 +290,8 @@ class Grader:
 
     def expected(self, seed: int = 0, everything: bool = False) -> dict[str, Outcomes]:
         """What the reference hands back for every probe: run once, kept by content."""
+        if self.judged_by is not None:
+            return self.judged_by.expected(seed, everything)
         key = key_of("reference", self.release.key, seed, everything)
         if (kept := self.cache.get(key)) is None:
             run = self.run(reference(self.source, everything), list(self.source.tasks.values()), seed)
@@ -301,6 +306,8 @@ class Grader:
 
     def mistaken(self, mistake: Misconception, seed: int = 0) -> Outcomes:
         """What the probes of a task hand back when its solution holds a known misconception."""
+        if self.judged_by is not None:
+            return self.judged_by.mistaken(mistake, seed)
         key = key_of("misconception", self.release.key, mistake.task, mistake.source, seed)
         if (kept := self.cache.get(key)) is None:
             task = self.source.tasks[mistake.task]

@@ -201,7 +201,8 @@ class Judge(NbGraderPreprocessor):
             return nb, resources
         release = release_at(path, Path(coursedir.root))
         protected = self.protected and os.environ.get("TITO_UNPROTECTED") != "1"
-        result = grader(release, protected=protected).grade(as_dict(nb), self.seed, self.keep)
+        keep = self.keep and os.environ.get("TITO_REGRADE") != "1"
+        result = grader(release, protected=protected).grade(as_dict(nb), self.seed, keep)
         self.log.info("%s, %s: %r", about["student"], about["notebook"], result)
         write_result(nb, result, nb.metadata["tinytorch"]["remarks"])
         return nb, resources

@@ -1,0 +1,211 @@
+"""A whole class, graded in parallel by nbgrader's own autograder, each worker with a warm sandbox of its own.
+
+    for result in grade_class(course, module, students, workers=2): ...
+
+A worker grades one submission at a time, so a frozen or hostile one keeps one worker for its time limit and delays nobody
+else. A worker that dies is replaced, and its submission is reported as not graded. What has not changed since it was graded
+(submission, reference, grader, and a score in the gradebook) is not graded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from ..course import Course
+from ..files import write_atomic
+from ..registry import Module
+from ..release import api, config, quiet
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one submission: points, or the reason why there are none. `unchanged`: it was not run again."""
+
+    student: str
+    score: float | None = None
+    max_score: float | None = None
+    seconds: float = 0.0
+    unchanged: bool = False
+    problem: str = ""
+
+
+def grade_class(
+    course: Course, module: Module, students: list[str], workers: int | None = None, regrade: bool = False
+) -> Iterator[Result]:
+    """Grade these students' submissions of a module; results come as they are ready, unchanged ones first."""
+    records = Records(course, module)
+    waiting: deque[str] = deque()
+    for student in students:
+        kept = None if regrade else records.unchanged(student)
+        if kept:
+            yield kept
+        else:
+            waiting.append(student)
+    if not waiting:
+        return
+    if regrade:
+        os.environ["TITO_REGRADE"] = "1"  # the workers inherit it: kept results are not used
+    try:
+        yield from in_parallel(course, module, waiting, records, workers or os.cpu_count() or 1)
+    finally:
+        os.environ.pop("TITO_REGRADE", None)
+
+
+def in_parallel(
+    course: Course, module: Module, waiting: deque[str], records: Records, workers: int
+) -> Iterator[Result]:
+    prepare(course, module)
+    team = [Worker(course, module) for _ in range(min(workers, len(waiting)))]
+    try:
+        busy = {worker: worker.give(waiting.popleft()) for worker in team}
+        while busy:
+            ready = wait([thing for worker in busy for thing in (worker.connection, worker.process.sentinel)])
+            for worker in [w for w in busy if w.connection in ready or w.process.sentinel in ready]:
+                student = busy.pop(worker)
+                result = worker.take(student)
+                if result.problem:
+                    records.forget(student)
+                else:
+                    records.note(result)
+                yield result
+                if not worker.process.is_alive():
+                    team.remove(worker)
+                    team.append(worker := Worker(course, module))
+                if waiting:
+                    busy[worker] = worker.give(waiting.popleft())
+    finally:
+        for worker in team:
+            worker.end()
+
+
+def prepare(course: Course, module: Module) -> None:
+    """What every worker would do first, done once before they are forked: imports, settings, the reference's outcomes."""
+    from .grade import Grader
+    from .plugins import release_at
+
+    api(course)
+    protected = os.environ.get("TITO_UNPROTECTED") != "1"
+    with Grader(release_at(course.notebook(module), course.root), protected=protected) as grader:
+        grader.expected(int(config(course).get("Judge", {}).get("seed", 0)))
+
+
+class Worker:
+    """A process with nbgrader loaded and a sandbox that stays warm; it gets a student's name and answers with a Result."""
+
+    def __init__(self, course: Course, module: Module) -> None:
+        self.connection, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("fork")
+        self.process = context.Process(target=serve, args=(course, module, theirs, self.connection))
+        self.process.start()
+        theirs.close()
+
+    def give(self, student: str) -> str:
+        self.began = time.perf_counter()
+        self.connection.send(student)
+        return student
+
+    def take(self, student: str) -> Result:
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            seconds = time.perf_counter() - self.began
+            return Result(student, seconds=seconds, problem=f"the grader ended with exit code {self.process.exitcode}")
+
+    def end(self) -> None:
+        self.connection.close()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.terminate()
+            self.process.join()
+
+
+def serve(course: Course, module: Module, connection: Connection, other_end: Connection) -> None:
+    """What a worker does: grade until the other end is closed."""
+    other_end.close()
+    os.chdir(course.root)
+    warnings.filterwarnings("ignore", module="nbgrader")  # SQLAlchemy's, about nbgrader's own code
+    autograder = api(course)
+    while True:
+        try:
+            student = connection.recv()
+        except (EOFError, OSError):
+            break
+        connection.send(grade_one(autograder, module, student))
+    from .grade import close_all
+
+    close_all()
+
+
+def grade_one(autograder, module: Module, student: str) -> Result:
+    began = time.perf_counter()
+    with quiet():
+        answer = autograder.autograde(module.folder, student)
+    seconds = time.perf_counter() - began
+    if not answer["success"]:
+        lines = (answer.get("error") or answer.get("log") or "no reason given").strip().splitlines()
+        return Result(student, seconds=seconds, problem=lines[-1])
+    with autograder.gradebook as gradebook:
+        submission = gradebook.find_submission(module.folder, student)
+        return Result(student, submission.score, submission.max_score, seconds)
+
+
+class Records:
+    """Which submission was graded with which reference, in .grading/graded/NN_name/STUDENT.json."""
+
+    def __init__(self, course: Course, module: Module) -> None:
+        from .plugins import release_at
+
+        self.course, self.module = course, module
+        self.release = release_at(course.notebook(module), course.root)
+        self.folder = course.root / ".grading" / "graded" / module.folder
+        self.scores = self._scores()
+
+    def _scores(self) -> dict[str, float]:
+        """What the gradebook has, in one query."""
+        from nbgrader.api import MissingEntry
+
+        with api(self.course).gradebook as gradebook:
+            try:
+                return {row["student"]: row["score"] for row in gradebook.submission_dicts(self.module.folder)}
+            except MissingEntry:
+                return {}
+
+    def key(self, student: str) -> str:
+        """Changes with any file of the submission, the reference, the known misconceptions and the grader."""
+        digest = hashlib.sha256(self.release.result_key(None, 0).encode())
+        folder = self.course.root / "submitted" / student / self.module.folder
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
+
+    def path(self, student: str) -> Path:
+        return self.folder / f"{student}.json"
+
+    def unchanged(self, student: str) -> Result | None:
+        graded = self.course.root / "autograded" / student / self.module.folder / f"{self.module.folder}.ipynb"
+        try:
+            kept = json.loads(self.path(student).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if student not in self.scores or not graded.is_file() or kept["key"] != self.key(student):
+            return None
+        return Result(student, self.scores[student], kept["max_score"], unchanged=True)
+
+    def note(self, result: Result) -> None:
+        record = {"key": self.key(result.student), "max_score": result.max_score, "seconds": round(result.seconds, 3)}
+        write_atomic(self.path(result.student), json.dumps(record))
+
+    def forget(self, student: str) -> None:
+        self.path(student).unlink(missing_ok=True)

@@ -1,0 +1,143 @@
+"""The gradebook as what an institution wants: a CSV file, Gradescope's results.json, a Canvas gradebook import.
+
+Scores are read in two queries, however large the class. Formats:
+CSV: one line a student, a column a task. Gradescope: https://gradescope-autograders.readthedocs.io/en/latest/specs/
+Canvas: https://community.canvaslms.com/t5/Instructor-Guide/How-do-I-import-grades-in-the-Gradebook/ta-p/807
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..course import Course
+from ..registry import Module
+
+
+@dataclass
+class Marks:
+    """Points by student and task (`01.3`) or module (`01_tensor`), and the most that each can give."""
+
+    maxima: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def columns(self) -> list[str]:
+        return sorted(
+            self.maxima, key=lambda name: [int(p) if p.isdigit() else 0 for p in name.replace("_", ".").split(".")]
+        )
+
+    def total(self, student: str) -> float:
+        return round(sum(self.scores[student].values()), 2)
+
+
+def read_marks(gradebook, module: Module | None = None) -> Marks:
+    """The marks of one module by task, or of all modules; `gradebook` is nbgrader's, open. Empty when nothing is graded."""
+    from nbgrader.api import Assignment, Grade, GradeCell, Notebook, Student, SubmittedAssignment, SubmittedNotebook
+
+    rows = (
+        gradebook.db.query(
+            Student.id,
+            Student.first_name,
+            Student.last_name,
+            Assignment.name,
+            GradeCell.name,
+            Grade.score,
+            Grade.max_score,
+        )
+        .select_from(Grade)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Student, SubmittedAssignment.student_id == Student.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .join(GradeCell, Grade.cell_id == GradeCell.id)
+        .join(Notebook, GradeCell.notebook_id == Notebook.id)
+    )
+    if module is not None:
+        rows = rows.filter(Assignment.name == module.folder)
+    marks = Marks()
+    maxima: dict[str, dict[str, float]] = {}
+    for student, first, last, assignment, cell, score, most in rows:
+        column = cell.replace("-", ".", 1) if module else assignment
+        line = marks.scores.setdefault(student, {})
+        line[column] = round(line.get(column, 0.0) + score, 2)
+        maxima.setdefault(column, {})[cell] = most
+        marks.names[student] = ", ".join(filter(None, [last, first])) or student
+    marks.maxima = {column: sum(cells.values()) for column, cells in maxima.items()}
+    return marks
+
+
+def to_csv(marks: Marks) -> str:
+    """student, each task, total."""
+    columns = marks.columns()
+    lines = [["student", *columns, "total"]]
+    for student in sorted(marks.scores):
+        line = marks.scores[student]
+        lines.append([student, *(f"{line[c]:g}" if c in line else "" for c in columns), f"{marks.total(student):g}"])
+    return as_csv(lines)
+
+
+def to_canvas(marks: Marks, title: str) -> str:
+    """Canvas's import: the student's login under SIS Login ID, one column named after the assignment, its points possible."""
+    most = f"{sum(marks.maxima.values()):g}"
+    lines = [["Student", "ID", "SIS Login ID", "Section", title], ["Points Possible", "", "", "", most]]
+    lines += [[marks.names[s], "", s, "", f"{marks.total(s):g}"] for s in sorted(marks.scores)]
+    return as_csv(lines)
+
+
+def as_csv(lines: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([[harmless(cell) for cell in line] for line in lines])
+    return text.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """A student's id that a spreadsheet would take for a formula gets an apostrophe."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t") or cell[:1] == "-" and not cell[1:2].isdigit() else cell
+
+
+def to_gradescope(course: Course, module: Module, student: str) -> str:
+    """results.json of one student: a test for each task, with the message of the feedback."""
+    path = course.root / "autograded" / student / module.folder / f"{module.folder}.ipynb"
+    tasks = json.loads(path.read_text(encoding="utf-8"))["metadata"]["tinytorch"]["grade"]["tasks"]
+    tests = [
+        {
+            "name": f"Task {id}: {task['title']}",
+            "number": id,
+            "score": task["points"],
+            "max_score": task["max_points"],
+            "status": "passed" if task["points"] == task["max_points"] else "failed",
+            "output": message(task),
+            "visibility": "visible",
+        }
+        for id, task in tasks.items()
+    ]
+    return json.dumps({"score": round(sum(t["score"] for t in tests), 2), "tests": tests}, indent=1) + "\n"
+
+
+def message(task: dict) -> str:
+    from .grade import ProbeResult, TaskResult
+
+    return TaskResult(**{**task, "probes": tuple(ProbeResult(**probe) for probe in task["probes"])}).message
+
+
+def graded_students(course: Course, module: Module) -> list[str]:
+    """Those who have an autograded notebook of the module."""
+    found = (course.root / "autograded").glob(f"*/{module.folder}/{module.folder}.ipynb")
+    return sorted(path.parent.parent.name for path in found)
+
+
+def write_gradescope(course: Course, module: Module, folder: Path) -> list[Path]:
+    """STUDENT/results.json for every graded student, in a folder."""
+    from ..files import write_atomic
+
+    paths = []
+    for student in graded_students(course, module):
+        path = folder / student / "results.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, to_gradescope(course, module, student))
+        paths.append(path)
+    return paths

@@ -1,0 +1,74 @@
+"""The whole chain on a student's own modules: module NN judged with the student's NN-1, NN-2, ... beneath it.
+
+The score that counts is the one on the reference's modules; this one shows what the student's library can do as a whole.
+What is correct is still decided by the reference, on the reference's library.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from ..course import Course
+from ..registry import Module
+from .grade import Grade, Grader
+from .library import prepare
+from .notebook import repair
+from .plugins import read_file, release_at, source_at
+
+
+def grade_own(course: Course, module: Module, student: str, seed: int = 0) -> Grade:
+    """The verdict on a student's module with the student's own modules before it. Nothing is written to the gradebook."""
+    release = release_at(course.notebook(module), course.root)
+    protected = os.environ.get("TITO_UNPROTECTED") != "1"
+    with tempfile.TemporaryDirectory(prefix="tito-own-") as folder:
+        package = own_package(course, module, student, Path(folder) / course.lib.name)
+        library = prepare(package, module.number, Path(folder) / "libraries")
+        own = replace(release, library=library, folder=None)
+        with (
+            Grader(release, protected=protected) as reference,
+            Grader(own, protected=protected, judged_by=reference) as grader,
+        ):
+            return grader.grade(submitted(course, module, student), seed)
+
+
+def submitted(course: Course, module: Module, student: str) -> bytes | None:
+    path = course.root / "submitted" / student / module.folder / f"{module.folder}.ipynb"
+    return read_file(path)[0]
+
+
+def own_package(course: Course, module: Module, student: str, package: Path) -> Path:
+    """The library with the files of the earlier modules made from the student's notebooks, at `package`."""
+    made = {target for earlier in course.modules() if earlier.number < module.number for target in earlier.targets}
+    for path in sorted(course.lib.rglob("*.py")):
+        name = f"{course.lib.name}/{path.relative_to(course.lib).as_posix()}"
+        if name not in made:
+            target = package / path.relative_to(course.lib)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    for earlier in course.modules():
+        if earlier.number < module.number:
+            for name, text in exported(course, earlier, student).items():
+                target = package.parent / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+    return package
+
+
+def exported(course: Course, module: Module, student: str) -> dict[str, str]:
+    """What the notebooks of one module export: the student's cells, repaired, in the place of the reference's."""
+    texts = {}
+    for path in sorted(course.notebook(module).parent.glob("*.ipynb")):
+        source = source_at(path)
+        handed_in = course.root / "submitted" / student / module.folder / path.name
+        cells = repair(source, read_file(handed_in)[0]).cells if source.tasks else source.cells
+        code = [cell.source for cell in cells if cell.kind == "code"]
+        default = next(
+            (line.split()[-1] for text in code for line in text.split("\n") if line.startswith("#| default_exp")), None
+        )
+        if default:
+            name = f"{course.lib.name}/{default.replace('.', '/')}.py"
+            texts[name] = "\n\n".join(text for text in code if text.lstrip().startswith("#| export")) + "\n"
+    return texts
