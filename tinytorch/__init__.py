@@ -31,8 +31,8 @@ SOURCES = {
         as_tensor from_numpy empty linspace logspace eye full_like zeros_like ones_like empty_like rand_like randn_like randint_like
         bernoulli multinomial get_rng_state set_rng_state is_tensor is_floating_point numel
         rsqrt round=rounded clamp clip=clamp add=add_scaled sub=sub_scaled subtract=sub_scaled div=divide divide lerp addcmul addcdiv
-        frac nan_to_num isclose allclose equal diagonal unfold tril triu flip roll as_strided t broadcast_to broadcast_tensors
-        select unbind movedim moveaxis=movedim ravel unflatten repeat tile repeat_interleave diag trace meshgrid hstack vstack
+        frac nan_to_num isclose allclose equal diagonal _unfold=unfold tril triu flip roll as_strided t broadcast_to broadcast_tensors
+        select unbind movedim moveaxis=movedim ravel unflatten _repeat=repeat tile repeat_interleave diag trace meshgrid hstack vstack
         scatter index_select index_add index_fill take_along_dim masked_select nonzero
         any=any_of all=all_of norm std var=variance var_mean max=max_of min=min_of median nansum count_nonzero unique bincount
         searchsorted mm bmm mv dot outer addmm tensordot einsum
@@ -94,7 +94,7 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({"__version__", *NAMES, *PACKAGES, *CONSTANTS})
+    return sorted(name for name in (*NAMES, *PACKAGES, *CONSTANTS) if name[0] != "_")
 
 
 try:  # at once, because the file tinytorch/tensor.py and the function tinytorch.tensor have one name

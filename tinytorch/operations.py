@@ -45,6 +45,7 @@ from tinytorch.tensor import (
     full,
     gather,
     getitem,
+    grad_mode,
     grid_of,
     int64,
     isnan,
@@ -73,6 +74,7 @@ from tinytorch.tensor import (
     total,
     transpose,
     trunc,
+    uint8,
     unsqueeze,
     var,
     where,
@@ -154,6 +156,10 @@ def randint_like(x, low, high=None, *, dtype=None, generator=None):
 
 def bernoulli(p, *, generator=None):
     """1 with the probability that stands in p at that place, else 0."""
+    if not ((p.array >= 0) & (p.array <= 1)).all():
+        raise RuntimeError(
+            f"bernoulli: expected probabilities between 0 and 1, got {p.array.min()} to {p.array.max()}: check them"
+        )
     return cast(lt(rand(p.shape, generator=generator, dtype=p.dtype, device=p.device), p), dtype=p.dtype)
 
 
@@ -335,7 +341,7 @@ def triu(x, *, diagonal=0):
 @Operation
 def flip(x, *, dims):
     """The order of the elements reversed along these dimensions (a copy)."""
-    return np.flip(x, axes(dims)).copy()
+    return np.flip(x, axes(dims) if x.ndim else None).copy()
 
 
 @Operation
@@ -345,7 +351,10 @@ def roll(x, *, shifts, dims=None):
 
 
 def as_strided(x, size, stride, storage_offset=0):
-    """Any walk through the memory of a contiguous tensor (a view, outside the graph)."""
+    """Any walk through the memory of a contiguous tensor: a view, or a copy when gradients are wanted."""
+    if x.requires_grad and grad_mode.enabled:
+        places = strided(np.arange(x.numel())[storage_offset:], tuple(size), tuple(stride))
+        return getitem(ravel(x), index=places)
     result = wrap(strided(x.array.reshape(-1)[storage_offset:], tuple(size), tuple(stride)))
     share(result, x)
     return result
@@ -531,13 +540,15 @@ def nonzero(x, as_tuple=False):
 @partial(Operation, name="any")
 def any_of(x, *, dim=None, keepdim=False):
     """Whether an element is not 0, of all or along dimensions."""
-    return x.any(axis=axes(dim), keepdims=keepdim)
+    found = x.any(axis=axes(dim), keepdims=keepdim)
+    return found.astype(uint8) if x.dtype == uint8 else found
 
 
 @partial(Operation, name="all")
 def all_of(x, *, dim=None, keepdim=False):
     """Whether no element is 0, of all or along dimensions."""
-    return x.all(axis=axes(dim), keepdims=keepdim)
+    found = x.all(axis=axes(dim), keepdims=keepdim)
+    return found.astype(uint8) if x.dtype == uint8 else found
 
 
 @Operation
@@ -709,7 +720,9 @@ def einsum_names(equation, tensors):
     left, arrow, output = equation.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(tensors):
-        raise RuntimeError(f"einsum: expected {len(inputs)} tensors for {equation!r}, got {len(tensors)}")
+        raise RuntimeError(
+            f"einsum: expected {len(inputs)} tensors for {equation!r}, got {len(tensors)}: check the commas"
+        )
     spare = [chr(i) for i in range(0x100, 0x140)]
     hidden = max((x.ndim - len(names) + 3 for x, names in zip(tensors, inputs) if "..." in names), default=0)
     for i, (x, names) in enumerate(zip(tensors, inputs)):
@@ -751,7 +764,8 @@ def pair_product(x, names, y, others, later):
     for n, size in zip(others, y.shape):
         if sizes.setdefault(n, size) != size and 1 not in (sizes[n], size):
             raise RuntimeError(
-                f"einsum: dimension {n!r} has sizes {sizes[n]} and {size}, in shapes {x.shape} and {y.shape}"
+                f"einsum: dimension {n!r} has sizes {sizes[n]} and {size}, in shapes {x.shape} and {y.shape}: use another letter or "
+                "transpose"
             )
         sizes[n] = max(sizes[n], size) if 0 not in (sizes[n], size) else 0
     x = laid_out(x, names, batch, rows, inner, sizes)

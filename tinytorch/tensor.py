@@ -3,23 +3,23 @@
 # %% auto #0
 __all__ = ['float16', 'float32', 'float64', 'uint8', 'int8', 'int16', 'int32', 'int64', 'bool_', 'complex64', 'KIND', 'SCALARS',
            'NAMESPACE', 'METHODS', 'Methods', 'CPU', 'new', 'grad_mode', 'cast', 'clone', 'default_generator', 'add',
-           'sub', 'mul', 'div', 'power', 'floor_divide', 'remainder', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le',
+           'mul', 'sub', 'div', 'power', 'floor_divide', 'remainder', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le',
            'gt', 'ge', 'logical_and', 'logical_or', 'logical_xor', 'bitwise_and', 'bitwise_or', 'bitwise_xor',
-           'logical_not', 'bitwise_not', 'absolute', 'neg', 'sign', 'square', 'floor', 'ceil', 'trunc', 'exp', 'log',
-           'sqrt', 'sin', 'cos', 'tan', 'sinh', 'cosh', 'tanh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal',
-           'isnan', 'isinf', 'isfinite', 'shape_of', 'to_array', 'contiguous_strides', 'is_contiguous', 'promote_types',
+           'logical_not', 'bitwise_not', 'absolute', 'neg', 'square', 'floor', 'ceil', 'trunc', 'exp', 'log', 'sqrt',
+           'sin', 'cos', 'tan', 'sinh', 'cosh', 'tanh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal', 'isnan',
+           'isinf', 'isfinite', 'shape_of', 'to_array', 'contiguous_strides', 'is_contiguous', 'promote_types',
            'result_type', 'find_function', 'Method', 'operator', 'conversion', 'Reading', 'Arithmetic', 'Shapes',
            'InPlace', 'Conversions', 'Gradients', 'Tensor', 'device', 'wrap', 'array_of', 'numbers_format', 'written',
            'shown', 'Handle', 'rebuilt', 'dim_of', 'sizes_of', 'move', 'GradMode', 'array_module', 'unify', 'as_dtype',
            'share', 'bind', 'explain', 'find_derivative', 'Operation', 'tensor', 'Generator', 'manual_seed',
            'random_source', 'new_shape', 'finished', 'full', 'zeros', 'ones', 'arange', 'rand', 'randn', 'randint',
-           'randperm', 'normal', 'broadcast_shapes', 'no_zero', 'sigmoid', 'where', 'masked_fill', 'strided',
-           'strides_of', 'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze', 'unsqueeze',
-           'flatten', 'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'place', 'put', 'checked_index',
-           'grid_of', 'gather', 'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total', 'amax', 'amin', 'argmax',
-           'argmin', 'prod', 'cumsum', 'count_of', 'float_only', 'mean', 'var', 'logsumexp', 'matmul', 'narrow', 'cat',
-           'stack', 'split', 'chunk', 'Pair', 'argsort', 'pick', 'sort', 'topk_indices', 'topk', 'overwrite',
-           'write_through', 'put_whole']
+           'randperm', 'normal', 'broadcast_shapes', 'bools_only', 'no_zero', 'sign', 'sigmoid', 'where', 'masked_fill',
+           'strided', 'strides_of', 'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze',
+           'unsqueeze', 'flatten', 'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'place', 'put',
+           'checked_index', 'grid_of', 'gather', 'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total', 'amax',
+           'amin', 'argmax', 'argmin', 'prod', 'cumsum', 'count_of', 'float_only', 'mean', 'var', 'logsumexp', 'matmul',
+           'narrow', 'cat', 'stack', 'split', 'chunk', 'Pair', 'argsort', 'pick', 'sort', 'topk_indices', 'topk',
+           'overwrite', 'write_through', 'put_whole']
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #6252fe66
 import sys
@@ -63,7 +63,7 @@ def to_array(data, dtype=None):
     """A new array that holds `data`: a number, an array, or nested lists of them.
 
     The dtype, unless it is given: Python floats become float32 (not NumPy's float64), ints int64, bools bool, complex
-    complex64; arrays and NumPy scalars keep theirs. Text, None and other objects: TypeError. Ragged lists: ValueError.
+    complex64; arrays and NumPy scalars keep theirs. Ragged lists and text: ValueError. None and other objects: RuntimeError.
     """
     ### BEGIN SOLUTION
     try:
@@ -72,7 +72,8 @@ def to_array(data, dtype=None):
         shape_of(data)
         raise
     if array.dtype.kind not in "biufc":
-        raise TypeError(f"expected numbers or nested lists of numbers, got {data!r:.60}; convert them to numbers first")
+        error = ValueError if array.dtype.kind == "U" else RuntimeError
+        raise error(f"expected numbers or nested lists of numbers, got {data!r:.60}; convert them to numbers first")
     if dtype is None and not hasattr(data, "dtype"):
         dtype = {float64: float32, np.dtype("complex128"): complex64}.get(array.dtype)
     return array if dtype is None else array.astype(dtype)
@@ -175,8 +176,8 @@ METHODS = """
     abs=absolute neg sign exp log log2 log10 log1p expm1 sqrt rsqrt square reciprocal sin cos tan sinh cosh tanh sigmoid erf
     floor ceil trunc round frac isnan isinf isfinite logical_not mul pow=power floor_divide remainder maximum minimum
     eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not masked_fill clamp clip=clamp lerp addcmul addcdiv nan_to_num relu softmax log_softmax
-    transpose swapaxes=transpose flatten unflatten ravel t squeeze unsqueeze broadcast_to narrow select movedim diagonal diag
-    trace tril triu roll repeat_interleave split chunk unbind as_strided unfold index_select index_add index_fill gather
+    transpose swapaxes=transpose flatten unflatten ravel t squeeze unsqueeze narrow select movedim diagonal diag
+    trace tril triu roll repeat_interleave split chunk unbind as_strided unfold=_unfold index_select index_add index_fill gather
     scatter scatter_add take_along_dim masked_select nonzero mean median max min amax amin argmax argmin any all
     nansum prod cumsum count_nonzero sort argsort topk unique bincount norm logsumexp allclose equal isclose matmul mm bmm mv
     dot outer addmm abs_=absolute neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_ floor_ ceil_
@@ -351,8 +352,12 @@ class Arithmetic:
         return var(self, dim=dim, correction=correction if unbiased is None else int(unbiased), keepdim=keepdim)
 
     def std(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
-        """The standard deviation, the square root of `var`."""
-        return sqrt(self.var(dim, unbiased, keepdim, correction=correction))
+        """The standard deviation, the square root of `var`; where that is 0, so is the gradient."""
+        variance = self.var(dim, unbiased, keepdim, correction=correction)
+        if not variance.requires_grad:
+            return sqrt(variance)
+        zero = variance.detach() == 0
+        return where(zero, 0.0, sqrt(where(zero, 1.0, variance)))
 
     def sum(self, dim=None, keepdim=False, dtype=None):
         """The sum of all elements, or along one or several dimensions."""
@@ -390,13 +395,17 @@ class Shapes:
         """Dimensions of size 1 repeated without copying; -1 keeps a size."""
         return expand(self, shape=sizes_of(shape))
 
+    def broadcast_to(self, *shape):
+        """Like expand."""
+        return expand(self, shape=sizes_of(shape))
+
     def expand_as(self, other):
         """Expanded to the other's shape."""
         return expand(self, shape=other.shape)
 
     def repeat(self, *repeats):
         """Copies of the tensor laid side by side, so often along each dimension."""
-        return find_function("repeat")(self, sizes_of(repeats))
+        return find_function("_repeat")(self, sizes_of(repeats))
 
     def tile(self, *repeats):
         """Like repeat, for the last dimensions."""
@@ -571,14 +580,14 @@ class Tensor(Reading, Arithmetic, Shapes, InPlace, Conversions, Gradients, Metho
     `transpose`, slicing, `expand` and `detach` are views: they share the memory of the tensor that they were made from.
     """
 
-    __slots__ = ("array", "requires_grad", "grad", "grad_fn", "_version", "_hooks", "__weakref__")
+    __slots__ = ("array", "requires_grad", "_grad", "grad_fn", "_version", "_hooks", "__weakref__")
     __array_priority__ = 1000  # ndarray + Tensor lets Tensor do it
 
     def __init__(self, data=(), requires_grad=False):
         source = data if isinstance(data, Tensor) else wrap(to_array(data, float32))
         self.array = source.array.astype(float32, copy=False)
         self._version = source._version if self.array is source.array else [0]
-        self.requires_grad, self.grad, self.grad_fn, self._hooks = bool(requires_grad), None, None, None
+        self.requires_grad, self._grad, self.grad_fn, self._hooks = bool(requires_grad), None, None, None
 
     shape = property(lambda self: self.array.shape, doc="The sizes of the dimensions, a tuple.")
     ndim = property(lambda self: self.array.ndim, doc="How many dimensions there are.")
@@ -596,6 +605,23 @@ class Tensor(Reading, Arithmetic, Shapes, InPlace, Conversions, Gradients, Metho
     def device(self):
         """Where the memory is."""
         return CPU if isinstance(self.array, ndarray) else device("cuda", self.array.device.id)
+
+    @property
+    def grad(self):
+        """The gradient, once `backward` has been there: a tensor of this shape, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient):
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise TypeError(
+                f"expected a tensor or None as gradient, got {type(gradient).__name__}: use tensor(...) on it"
+            )
+        if gradient is not None and gradient.array.shape != self.array.shape:
+            raise RuntimeError(
+                f"expected a gradient of shape {self.shape}, got shape {gradient.shape}: reshape or expand it"
+            )
+        self._grad = gradient
 
     @property
     def data(self):
@@ -685,7 +711,7 @@ def wrap(array):
     tensor = new(Tensor)
     tensor.array = array if type(array) is ndarray or not isinstance(array, generic) else np.asarray(array)
     tensor.requires_grad = False
-    tensor.grad = tensor.grad_fn = tensor._hooks = None
+    tensor._grad = tensor.grad_fn = tensor._hooks = None
     tensor._version = [0]
     return tensor
 
@@ -777,7 +803,7 @@ class Handle:
 def rebuilt(kind, array, requires_grad, attributes):
     """A tensor of a class as copying and pickling rebuild it."""
     result = kind.__new__(kind)
-    for name in ("grad", "grad_fn", "_hooks"):
+    for name in ("_grad", "grad_fn", "_hooks"):
         setattr(result, name, None)
     result.array, result.requires_grad, result._version = array, requires_grad, [0]
     for name, value in attributes.items():
@@ -788,7 +814,7 @@ def rebuilt(kind, array, requires_grad, attributes):
 def dim_of(dim, ndim):
     """A dimension counted from the front, checked: -1 is the last."""
     if not -max(ndim, 1) <= dim < max(ndim, 1):
-        raise IndexError(f"dimension out of range: expected {-max(ndim, 1)} to {max(ndim, 1) - 1}, got {dim}")
+        raise IndexError(f"expected a dimension from {-max(ndim, 1)} to {max(ndim, 1) - 1}, got {dim}: check the shape")
     return dim % max(ndim, 1)
 
 
@@ -824,26 +850,29 @@ def array_module(array):
     return np if type(array) is ndarray else sys.modules[type(array).__module__.partition(".")[0]]
 
 
-def unify(a, b, floating=False):
-    """Two inputs in the dtype that `result_type` says (at least float32 if `floating`); Python numbers adapt by themselves."""
-    if type(b) is float or type(b) is int:
+def unify(a, b, operation=None):
+    """Two inputs in the dtype that `result_type` says; most often nothing is to be done. Python numbers adapt by themselves.
+
+    An operation may be `floating` (then integers become float32) or refuse bools (`numeric`).
+    """
+    if type(b) is float:
         if type(a) is ndarray and a.dtype.kind == "f":
-            return a, b
-    elif type(a) is float or type(a) is int:
-        if type(b) is ndarray and b.dtype.kind == "f":
             return a, b
     else:
         try:
-            if a.dtype is b.dtype and not floating:
+            if a.dtype is b.dtype and (operation is None or not operation.floating or a.dtype.kind == "f"):
                 return a, b
         except AttributeError:
             pass
-    a, b = (x.item() if isinstance(x, generic) else x for x in (a, b))
+    if isinstance(a, generic) or isinstance(b, generic):  # NumPy's scalars are Python numbers beside an array
+        a, b = (x.item() if isinstance(x, generic) and isinstance(y, ndarray) else x for x, y in ((a, b), (b, a)))
     for x in (a, b):
         if type(x) not in SCALARS and not hasattr(x, "dtype"):
             raise TypeError(f"expected tensors or numbers, got {type(x).__name__}: try tinytorch.tensor(...) on it")
+        if operation is not None and operation.numeric and (type(x) is bool or getattr(x, "dtype", None) == bool_):
+            raise RuntimeError(f"{operation.name}: expected numbers, got bools: use logical_xor, ~ or .int()")
     dtype = result_type(a, b)
-    if floating and dtype.kind in "biu":
+    if operation is not None and operation.floating and dtype.kind in "biu":
         dtype = float32
     if type(a) in SCALARS and type(b) in SCALARS:
         return dtype.type(a), dtype.type(b)
@@ -877,7 +906,14 @@ def bind(operation, inputs, options):
             inputs, extra = tuple(inputs[0]), inputs[1:]
         elif "tensors" in options:
             inputs = tuple(options.pop("tensors"))
+        if not inputs:
+            error = ValueError if operation.name == "cat" else RuntimeError
+            raise error(
+                f"{operation.name}: expected a non-empty list of tensors, got none: check where the list is made"
+            )
     else:
+        if inputs and isinstance(inputs[0], list):
+            raise TypeError(f"{operation.name}: expected a tensor, got a list: use tensor(...) on it first")
         inputs, extra = inputs[: len(names)], inputs[len(names) :]
         for name, alias in zip(names[len(inputs) :], ("input", "other", "other")[len(inputs) :]):
             if name in options or alias in options:
@@ -897,23 +933,43 @@ def bind(operation, inputs, options):
     return inputs, options
 
 
-def explain(operation, error, arrays):
+def explain(operation, error, arrays, options):
     """The error that a student sees: what was expected, what came, what to try."""
+    name, said, dim = operation.name, str(error).replace("numpy.newaxis (`None`)", "None"), options.get("dim")
     shapes = [x.shape for x in arrays if hasattr(x, "shape")]
+    came = f"got {', '.join(map(str, shapes))}"
     if isinstance(error, AttributeError):
         strange = [type(x).__name__ for x in arrays if not hasattr(x, "dtype")]
-        return TypeError(f"{operation.name}: expected tensors, got {strange[0]}") if strange else error
-    if isinstance(error, IndexError) or "empty sequence" in str(error):
-        return IndexError(f"{operation.name}: {error}; the tensor has shape {shapes[0]}")
-    if operation.promotes and isinstance(error, ValueError) and len(shapes) > 1:
-        try:
-            broadcast_shapes(*shapes)
-        except RuntimeError as better:
-            return RuntimeError(f"{operation.name}: {better}")
-    if isinstance(error, TypeError) and not any(word in str(error) for word in ("numpy boolean", "ufunc")):
+        return TypeError(f"{name}: expected tensors, got {strange[0]}: use tensor(...) on it") if strange else error
+    if isinstance(error, np.exceptions.AxisError):
+        ndim = max(error.ndim, 1)
+        return IndexError(
+            f"{name}: expected a dimension from {-ndim} to {ndim - 1}, got {error.axis}: check shape {shapes[0]}"
+        )
+    if "duplicate value" in said:
+        return RuntimeError(f"{name}: expected each dimension once, got {dim}: remove the one that occurs twice")
+    if "empty sequence" in said or "zero-size" in said:
+        kind = RuntimeError if dim is None and name.startswith("am") else IndexError
+        return kind(
+            f"{name}: expected at least one element along the dimension, {came}: check whether it is empty first"
+        )
+    if isinstance(error, IndexError):
+        return IndexError(f"{name}: {said}, in shape {shapes[0]}: check the index")
+    if "negative integer powers" in said:
+        return RuntimeError(f"{name}: integers have no negative powers among the integers: use .float() first")
+    if isinstance(error, TypeError) and not any(word in said for word in ("boolean", "ufunc")):
         return error
+    if operation.variadic:
+        return RuntimeError(
+            f"{name}: expected shapes that are equal, except where they are joined, {came}: reshape or pad them"
+        )
+    try:
+        broadcast_shapes(*(shape[:-2] for shape in shapes) if name == "matmul" else shapes)
+    except RuntimeError as better:
+        return RuntimeError(f"{name}: {better}")
     dtypes = ", ".join(str(x.dtype) for x in arrays if hasattr(x, "dtype"))
-    return RuntimeError(f"{operation.name}: {error} (inputs of shape {', '.join(map(str, shapes))}, dtype {dtypes})")
+    said = said.replace("numpy ", "").replace("NumPy ", "")
+    return RuntimeError(f"{name}: {said} ({came}, {dtypes}): check the shapes and dtypes")
 
 
 def find_derivative(operation):
@@ -938,9 +994,9 @@ class Operation:
     alone it returns an array.
     """
 
-    def __init__(self, forward, *, name=None, promotes=False, floating=False, view=False):
+    def __init__(self, forward, *, name=None, promotes=False, floating=False, numeric=False, view=False):
         self.forward, self.name = forward, name or forward.__name__
-        self.promotes, self.floating, self.view = promotes, floating, view
+        self.promotes, self.floating, self.numeric, self.view = promotes, floating, numeric, view
         self.__name__, self.__doc__ = self.name, forward.__doc__
         self.derivative = None  # module 02 puts it here
         self.ufunc = isinstance(forward, np.ufunc)
@@ -962,12 +1018,12 @@ class Operation:
         1. `arrays`: of each Tensor among the inputs its `.array`, everything else as it is; the same for the options' values.
         2. `wanted`: whether one of the Tensors requires grad (the last lines need it).
         3. No Tensor among the inputs: return what `self.forward(*arrays, **options)` returns.
-        4. If `self.promotes`, two arrays come back from `unify(*arrays, self.floating)`. Otherwise, if `self.floating`, an
+        4. If `self.promotes`, two arrays come back from `unify(*arrays, self)`. Otherwise, if `self.floating`, an
            integer or bool array becomes float32.
-        5. Compute. ValueError, TypeError, IndexError and AttributeError become `explain(self, error, arrays)`.
+        5. Compute. ValueError, TypeError, IndexError and AttributeError become `explain(self, error, arrays, options)`.
         6. `result`: the array wrapped. If `self.view`, `share(result, inputs[0])` lets it count changes with its source.
         """
-        if len(inputs) != self.arity:
+        if len(inputs) != self.arity or type(inputs[0]) is list:
             inputs, options = bind(self, inputs, options)
         ### BEGIN SOLUTION
         arrays, bare, wanted = [], True, False
@@ -984,13 +1040,13 @@ class Operation:
         if options:
             options = {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
         if self.promotes:
-            arrays = unify(*arrays, self.floating)
+            arrays = unify(*arrays, self)
         elif self.floating and arrays[0].dtype.kind in "biu":
             arrays = [arrays[0].astype(float32)]
         try:
             out = self.forward(*arrays, **options)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
-            raise explain(self, error, arrays) from None
+            raise explain(self, error, arrays, options) from None
         result = wrap(out)
         if self.view:
             share(result, inputs[0])
@@ -1009,7 +1065,7 @@ clone = Operation(lambda x: x.copy(), name="clone")
 def tensor(data, dtype=None, device=None, requires_grad=False):
     """A new tensor with a copy of `data` (a number, an array, nested lists), in the dtype that `to_array` infers.
 
-    `tensor([1, 2])` is int64, `tensor([1.0, 2])` float32, `tensor([True])` bool. Ragged lists: ValueError; text: TypeError.
+    `tensor([1, 2])` is int64, `tensor([1.0, 2])` float32, `tensor([True])` bool. Ragged lists and text: ValueError.
     """
     if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
         data = [x.tolist() if isinstance(x, Tensor) else x for x in data]
@@ -1082,7 +1138,7 @@ def new_shape(sizes):
     """Sizes of a new tensor, checked."""
     shape = sizes_of(sizes)
     if any(size < 0 for size in shape):
-        raise RuntimeError(f"expected sizes that are not negative, got {shape}")
+        raise RuntimeError(f"expected sizes that are not negative, got {shape}: check how they are computed")
     return shape
 
 
@@ -1113,6 +1169,8 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     """Numbers from start (0 if only the end is given) in steps, up to but without the end; int64 if all three are integers."""
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    if step == 0:
+        raise RuntimeError(f"arange: expected a step that is not zero, got {step}: use full for a constant")
     if dtype is None:
         dtype = float32 if any(isinstance(x, float) for x in (start, end, step)) else int64
     return finished(np.arange(start, end, step), dtype, device, requires_grad)
@@ -1174,11 +1232,16 @@ def broadcast_shapes(*shapes):
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #c25466e0
-add, sub, mul = (
-    Operation(f, name=n, promotes=True) for n, f in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply))
-)
+add, mul = Operation(np.add, promotes=True), Operation(np.multiply, name="mul", promotes=True)
+sub = Operation(np.subtract, name="sub", promotes=True, numeric=True)
 div = Operation(np.true_divide, name="div", promotes=True, floating=True)
-power = Operation(lambda a, b: a**b, name="pow", promotes=True)
+power = Operation(lambda a, b: a.copy() if b is True else a**b, name="pow", promotes=True)
+
+
+def bools_only(name, mask):
+    """A mask says yes or no."""
+    if mask.dtype != bool_:
+        raise RuntimeError(f"{name}: expected a mask of bools, got {mask.dtype}: use mask > 0 or .bool()")
 
 
 def no_zero(b):
@@ -1201,10 +1264,7 @@ bitwise_and, bitwise_or, bitwise_xor = (
 )
 logical_not, bitwise_not = Operation(np.logical_not), Operation(np.invert, name="bitwise_not")
 
-absolute, neg, sign, square = (
-    Operation(f, name=n)
-    for n, f in (("abs", np.absolute), ("neg", np.negative), ("sign", np.sign), ("square", np.square))
-)
+absolute, neg, square = Operation(np.absolute, name="abs"), Operation(np.negative, name="neg"), Operation(np.square)
 floor, ceil, trunc = Operation(np.floor), Operation(np.ceil), Operation(np.trunc)
 exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, expm1, log1p, log2, log10, reciprocal = (
     Operation(f, floating=True)
@@ -1225,6 +1285,14 @@ exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, expm1, log1p, log2, log10, reci
         np.reciprocal,
     )
 )
+
+
+@Operation
+def sign(x):
+    """-1, 0 or 1; of NaN it is 0."""
+    return x.copy() if x.dtype == bool_ else (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
+
+
 isnan, isinf, isfinite = Operation(np.isnan), Operation(np.isinf), Operation(np.isfinite)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-6-solution
@@ -1247,6 +1315,7 @@ def where(condition, a, b):
 @Operation
 def masked_fill(x, mask, *, value):
     """x with `value` where the mask is True; the dtype stays that of x."""
+    bools_only("masked_fill", mask)
     ### BEGIN SOLUTION
     return np.where(mask, np.asarray(value, dtype=x.dtype), x)
     ### END SOLUTION
@@ -1282,7 +1351,7 @@ def infer_shape(shape, count):
         return tuple(count // known if size == -1 else size for size in shape)
     if known != count or -1 in shape:
         raise RuntimeError(
-            f"shape {shape} is invalid for {count} elements: expected sizes whose product is {count}, one may be -1"
+            f"expected sizes whose product is {count}, at most one of them -1, got {shape}: check them, or put -1 for one"
         )
     return shape
     ### END SOLUTION
@@ -1308,7 +1377,8 @@ def expand(x, *, shape):
     sizes = tuple(n if size == -1 and k >= added else size for k, (n, size) in enumerate(zip(old, shape)))
     if added < 0 or any(size < 0 or n not in (1, size) for n, size in zip(old, sizes)):
         raise RuntimeError(
-            f"expand: shape {x.shape} does not expand to {tuple(shape)}: only sizes of 1 can be repeated"
+            f"expand: expected at least {x.ndim} dimensions, and the sizes of {x.shape} where they are not 1, got "
+            f"{tuple(shape)}: try unsqueeze or reshape first"
         )
     return strided(x, sizes, tuple(step if n == size else 0 for step, n, size in zip(strides, old, sizes)))
     ### END SOLUTION
@@ -1334,6 +1404,8 @@ def view(x, *, shape):
 @partial(Operation, view=True)
 def transpose(x, *, dim0, dim1):
     """Two dimensions swapped."""
+    if x.ndim == 0:
+        return x.reshape((1,) * (dim_of(dim0, 0) + dim_of(dim1, 0)))
     return x.swapaxes(dim0, dim1)
 
 
@@ -1356,6 +1428,10 @@ def unsqueeze(x, *, dim):
 def flatten(x, start_dim=0, end_dim=-1):
     """The dimensions from start_dim to end_dim merged into one."""
     first, last = dim_of(start_dim, x.ndim), dim_of(end_dim, x.ndim)
+    if first > last:
+        raise RuntimeError(
+            f"flatten: start_dim comes after end_dim, got {start_dim} and {end_dim}: swap them, or use reshape"
+        )
     merged = 1
     for size in x.shape[first : last + 1]:
         merged *= size
@@ -1364,7 +1440,11 @@ def flatten(x, start_dim=0, end_dim=-1):
 # %% ../solutions/01_tensor/01_tensor.ipynb #a6338b7e
 def index_of(index):
     """What stands between the brackets, for NumPy: tensors and lists become arrays, 0-d integers become ints."""
-    if type(index) in (int, slice):
+    if type(index) is int:
+        return index
+    if type(index) is slice:
+        if index.step is not None and index.step <= 0:
+            raise ValueError(f"expected a step greater than zero, got {index.step}: use flip to reverse")
         return index
     if isinstance(index, tuple):
         index = tuple(index_of(part) for part in index)
@@ -1444,10 +1524,13 @@ def checked_index(index, dim, shape):
     dim = dim_of(dim, len(shape))
     if index.dtype.kind not in "iu" or index.ndim != len(shape):
         raise RuntimeError(
-            f"expected an integer index with {len(shape)} dimensions, got shape {index.shape}, {index.dtype}"
+            f"expected an integer index with {len(shape)} dimensions, got shape {index.shape}, {index.dtype}: use unsqueeze or .long()"
         )
     if index.size and not (0 <= index.min() and index.max() < shape[dim]):
-        raise RuntimeError(f"index out of bounds: expected 0 to {shape[dim] - 1} in dimension {dim} of shape {shape}")
+        worst = index.min() if index.min() < 0 else index.max()
+        raise RuntimeError(
+            f"index {worst} is out of bounds: expected 0 to {shape[dim] - 1} in dimension {dim} of shape {shape}: check it"
+        )
     return dim
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-8-solution
@@ -1607,8 +1690,8 @@ def matmul(a, b):
     ### BEGIN SOLUTION
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2:][0]:
         raise RuntimeError(
-            f"matmul: expected the last size of the left to equal the {'second last' if b.ndim > 1 else 'only'} size of the "
-            f"right, got shapes {a.shape} and {b.shape}: try transposing one"
+            f"matmul: expected at least one dimension each, and the last size of the left to equal the second last (or only) "
+            f"size of the right, got shapes {a.shape} and {b.shape}: transpose one?"
         )
     if a.dtype != b.dtype:
         raise RuntimeError(f"matmul: expected one dtype, got {a.dtype} and {b.dtype}: convert one with .to(...)")
