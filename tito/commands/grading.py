@@ -1,4 +1,4 @@
-"""An instructor's commands: release, grade, feedback, scores. Plain `nbgrader` commands keep working beside them."""
+"""An instructor's commands: release, grade, feedback, scores, stats, validate. Plain `nbgrader` commands keep working beside them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples("tito release 01", "tito release --all"))(release)
     app.command(epilog=examples("tito grade 01", "tito grade 01 --student ada --own", "tito grade 01 --regrade"))(grade)
     app.command(epilog=examples("tito feedback 01"))(feedback)
-    app.command(epilog=examples("tito scores", "tito scores 01"))(scores)
+    app.command(epilog=examples("tito scores", "tito scores 01", "tito scores 01 --format canvas -o canvas.csv"))(
+        scores
+    )
+    app.command(epilog=examples("tito stats 01"))(stats)
+    app.command(epilog=examples("tito validate 01", "tito validate"))(validate)
 
 
 def release(
@@ -178,40 +182,118 @@ def scores(
     number: Annotated[
         str | None, typer.Argument(metavar="NN", help="one module by task; all modules by default")
     ] = None,
+    form: Annotated[str, typer.Option("--format", help="table, csv, canvas or gradescope")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="a file (csv, canvas) or a folder (gradescope)")
+    ] = None,
 ) -> None:
-    """Show the gradebook: a table of students and modules, or of students and the tasks of one module."""
-    from ..console import say, show, table
-    from ..release import api, config
+    """Show or export the gradebook: students and modules, or students and the tasks of one module."""
+    from ..console import say
+    from ..files import write_atomic
+    from ..grading import marks as m
 
     course = here()
     module = course.module(number) if number else None
+    if form not in ("table", "csv", "canvas", "gradescope"):
+        raise Mistake(f"There is no format {form!r}.", expected="table, csv, canvas or gradescope")
+    if form == "gradescope":
+        if module is None or output is None:
+            raise Mistake(
+                "Gradescope's results are one file a student.",
+                hint=f"tito scores {number or '01'} --format gradescope --output DIR",
+            )
+        paths = m.write_gradescope(course, module, output)
+        if not paths:
+            raise nothing_graded(module)
+        say(f"{len(paths)} results.json in {output}")
+        return
+    marks = marks_of(course, module)
+    if form == "table":
+        show_marks(marks)
+        return
+    text = m.to_csv(marks) if form == "csv" else m.to_canvas(marks, module.folder if module else "tinytorch")
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_atomic(output, text)
+        say(f"{len(marks.scores)} students in {output}")
+
+
+def marks_of(course, module):
+    """The gradebook's marks; a Mistake where there are none yet."""
+    from ..grading.marks import read_marks
+    from ..release import api, config
+
     what, hint = (module.folder, f"tito grade {module.nn}") if module else ("any module", "tito grade 01")
     db_url = config(course).CourseDirectory.get("db_url", f"sqlite:///{course.root / 'gradebook.db'}")
-    if isinstance(db_url, str) and db_url.startswith("sqlite:///") and not Path(db_url[10:]).exists():
+    missing = isinstance(db_url, str) and db_url.startswith("sqlite:///") and not Path(db_url[10:]).exists()
+    if not missing:
+        with api(course).gradebook as gradebook:
+            marks = read_marks(gradebook, module)
+    if missing or not marks.scores:
         raise Mistake(f"There are no scores of {what} yet.", hint=hint)
-    lines: dict[str, dict[str, float]] = {}
-    maxima: dict[str, float] = {}
-    with api(course).gradebook as gradebook:
-        for assignment in sorted(gradebook.assignments, key=lambda one: one.name):
-            if module and assignment.name != module.folder:
-                continue
-            for submission in assignment.submissions:
-                line = lines.setdefault(submission.student.id, {})
-                if module:
-                    for notebook in submission.notebooks:
-                        for one in notebook.grades:
-                            line[one.name] = one.score
-                            maxima[one.name] = one.max_score
-                else:
-                    line[assignment.name] = submission.score
-                    maxima[assignment.name] = submission.max_score
-    if not lines:
-        raise Mistake(f"There are no scores of {what} yet.", hint=hint)
-    columns = sorted(maxima, key=lambda name: [int(p) if p.isdigit() else 0 for p in name.replace("_", "-").split("-")])
-    view = table("student", *(f">{name.replace('-', '.') if module else name}" for name in columns), ">total")
-    for student, line in sorted(lines.items()):
-        view.add_row(student, *(f"{line[c]:g}" if c in line else "-" for c in columns), f"{sum(line.values()):g}")
+    return marks
+
+
+def show_marks(marks) -> None:
+    from ..console import say, show, table
+
+    columns = marks.columns()
+    view = table("student", *(f">{column}" for column in columns), ">total")
+    for student, line in sorted(marks.scores.items()):
+        view.add_row(student, *(f"{line[c]:g}" if c in line else "-" for c in columns), f"{marks.total(student):g}")
     view.add_section()
-    view.add_row("of", *(f"{maxima[column]:g}" for column in columns), f"{sum(maxima.values()):g}")
+    view.add_row("of", *(f"{marks.maxima[column]:g}" for column in columns), f"{sum(marks.maxima.values()):g}")
     show(view)
-    say(f"{len(lines)} student{'s' * (len(lines) != 1)}")
+    say(f"{len(marks.scores)} student{'s' * (len(marks.scores) != 1)}")
+
+
+def stats(
+    number: ModuleArgument,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="the picture (feedback/NN_name.png)")] = None,
+) -> None:
+    """Show where the class stands: each task's pass rate, commonest misconception and time, and a picture."""
+    from ..console import say, show, table
+    from ..grading.stats import picture, statistics
+
+    course = here()
+    module = course.module(number)
+    rows = statistics(course, module)
+    if not rows:
+        raise nothing_graded(module)
+    view = table("task", ">passed", ">tried", ">stopped here", ">median", "commonest misconception")
+    for row in rows:
+        wrong = f"{row.misconception} ({row.times})" if row.times else ""
+        passed = f"{row.passed} ({100 * row.rate:.0f} %)"
+        view.add_row(
+            f"{row.id} {row.title}", passed, str(row.attempted), str(row.first or "-"), f"{row.seconds:.2f} s", wrong
+        )
+    show(view)
+    path = output or course.root / "feedback" / f"{module.folder}.png"
+    picture(course, module, path)
+    say(f"{rows[0].students} students; the picture: {course.show(path)}")
+
+
+def validate(
+    number: Annotated[str | None, typer.Argument(metavar="NN", help="one module; all by default")] = None,
+) -> None:
+    """Check every gate of a release: the reference scores all, the blank nothing, each misconception its own task only."""
+    from ..console import say
+    from ..grading.grade import Release
+    from ..grading.validate import validate as findings_of
+
+    course = here()
+    count = 0
+    for module in [course.module(number)] if number else course.modules():
+        release = Release.open(course.notebook(module), folder=course.root / ".grading")
+        steps = 2 + len(release.source.tasks)
+        with progress(f"{module.folder}", steps) as step:
+            found = list(findings_of(release, progress=lambda name: step(f"{module.nn} {name}")))
+        for finding in found:
+            say(f"{module.nn} {finding}", style="red")
+        say(
+            f"{module.nn} {module.name}: {'may be released' if not found else f'{len(found)} to mend'}; {len(release.misconceptions)} misconceptions"
+        )
+        count += len(found)
+    if count:
+        raise typer.Exit(1)

@@ -34,6 +34,11 @@ class Marks:
         return round(sum(self.scores[student].values()), 2)
 
 
+def in_order(name: str) -> list[int]:
+    """Sorts `02.10` after `02.2`, and `10_tokenization` after `02_autograd`."""
+    return [int(part) if part.isdigit() else 0 for part in name.replace("_", ".").split(".")]
+
+
 def read_marks(gradebook, module: Module | None = None) -> Marks:
     """The marks of one module by task, or of all modules; `gradebook` is nbgrader's, open. Empty when nothing is graded."""
     from nbgrader.api import Assignment, Grade, GradeCell, Notebook, Student, SubmittedAssignment, SubmittedNotebook
@@ -113,7 +118,7 @@ def to_gradescope(course: Course, module: Module, student: str) -> str:
             "output": message(task),
             "visibility": "visible",
         }
-        for id, task in tasks.items()
+        for id, task in sorted(tasks.items(), key=lambda item: in_order(item[0]))
     ]
     return json.dumps({"score": round(sum(t["score"] for t in tests), 2), "tests": tests}, indent=1) + "\n"
 

@@ -10,7 +10,7 @@ from statistics import median
 
 from ..course import Course
 from ..registry import Module
-from .marks import graded_students
+from .marks import graded_students, in_order
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ def statistics(course: Course, module: Module) -> list[TaskStats]:
     verdicts = [grade["tasks"] for grade in grades(course, module).values()]
     if not verdicts:
         return []
-    firsts = Counter(next((id for id, task in tasks.items() if not full(task)), None) for tasks in verdicts)
+    firsts = Counter(
+        min((id for id, task in tasks.items() if not full(task)), key=in_order, default=None) for tasks in verdicts
+    )
     rows = []
-    for id, task in verdicts[0].items():
+    for id, task in sorted(verdicts[0].items(), key=lambda item: in_order(item[0])):
         found = [tasks[id] for tasks in verdicts if id in tasks]
         names = Counter(one["misconception"] for one in found if one["misconception"])
         name, times = names.most_common(1)[0] if names else ("", 0)
