@@ -90,6 +90,11 @@ class Box:
             fork.close()
             raise
 
+    def greet(self, peer: Peer) -> None:
+        """Gone unless the process behind `peer` answers."""
+        peer.send({"greeting": True})
+        self._hello(peer)
+
     def ask(self, request: dict) -> None:
         try:
             self.warden.send(request)
@@ -285,19 +290,19 @@ class Play:
     def ask_all(
         self, box: Box, snapshots: dict[str, tuple[Peer, int]], task: str, probes: list[Probe]
     ) -> list[Any] | None:
-        """The values of a task's probes, each from a fork of its own; None when the snapshot is dead."""
+        """The values of a task's probes, each from its own fork of the snapshot; None when that was dead before."""
+        peer, pid = snapshots.pop(task)
         values, late = [], False
         for probe in probes:
             if late or time.monotonic() > self.deadline:
                 values.append(Error("TimeLimit", "not run, because there was no time left"))
                 continue
             try:
-                if probe is probes[-1]:  # nobody needs the snapshot after this one
-                    fork, pid = snapshots[task]
-                    if wait([fork], 0):
-                        raise Gone("has gone")
+                if probe is probes[-1]:  # nobody needs the snapshot after this one: it need not be forked
+                    box.greet(peer)
+                    fork = peer
                 else:
-                    fork, pid = box.fork(snapshots[task][0], self.limits.result)
+                    fork, pid = box.fork(peer, self.limits.result)
             except Gone:
                 if not values:
                     return None
@@ -306,11 +311,11 @@ class Play:
             value = self.ask(box, fork, probe)
             fork.close()
             values.append(value)
-            if isinstance(value, Error) and value.kind in ("TimeLimit", "Died"):
-                late = value.kind == "TimeLimit"
-                box.ask({"kill": [pid], "keep": [pid for _, pid in snapshots.values()]})
-                if box.lost is None:
-                    box.hear(5)
+            late = isinstance(value, Error) and value.kind == "TimeLimit"
+            if late:
+                box.ask({"kill": [pid]})
+        if box.lost is None:
+            box.sweep([pid for _, pid in snapshots.values()])  # nothing of this task is left beside the next
         return values
 
     def ask(self, box: Box, fork: Peer, probe: Probe) -> Any:

@@ -21,6 +21,7 @@ Protocol
                       (by itself)                           -> {"memory": bytes}, and the box ends
     to main or a fork {"cell": source}                      -> {"output": {...}}..., {"done": error or null}
                       {"fork": true} + a socket             -> {"pid": n} on that socket, where the fork listens from now on
+                      {"greeting": true}                    -> {"pid": n}
                       {"probe": source, "name":, "seed":}   -> {"value": encoded} or {"error": error}
                       end of file                              exits
     An error is {"kind": type name, "message": text, "line": number of the cell's line or null, "text": that line}.
@@ -314,6 +315,8 @@ def serve(channel, shell, limits):
             channel.send({"done": error})
         elif "probe" in request:
             channel.send(run_probe(shell, request))
+        elif "greeting" in request:
+            channel.send({"pid": me})
         elif "fork" in request:
             pid = fork()
             if pid == 0:

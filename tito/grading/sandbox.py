@@ -8,7 +8,7 @@ to be more than text and numbers. The inside, and the protocol between the two, 
 
 What protects: bubblewrap shows the box a file system that holds Python, a named list of packages and the library, and no network;
 inside it every submission gets its own processes, its own /tmp in memory, limits, and a filter on system calls (see `box` in
-runner.py). When the box closes, the kernel ends everything in it.
+box.py). When the box closes, the kernel ends everything in it.
 
 What a submission cannot lose: after each cell named in `snapshots` the state is kept in a paused process. Probes are sent to these
 only when the notebook has ended and everything else in the box is dead, so that no code of a student ever sees a hidden test while it
