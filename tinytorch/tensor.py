@@ -1844,8 +1844,13 @@ def write_through(operation, array, others):
     try:
         operation.forward(array, *arrays, out=array)
     except ValueError as error:
+        hint = (
+            "several elements share one place in memory: clone() it first"
+            if "read-only" in str(error)
+            else "check the shapes"
+        )
         raise RuntimeError(
-            f"{operation.name}_: {error}: the result must fit the tensor of shape {array.shape}"
+            f"{operation.name}_: expected to write into shape {array.shape}, got: {error}: {hint}"
         ) from None
     return True
 
