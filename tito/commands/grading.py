@@ -288,7 +288,7 @@ def validate(
         release = Release.open(course.notebook(module), folder=course.root / ".grading")
         steps = 2 + len(release.source.tasks)
         with progress(f"{module.folder}", steps) as step:
-            found = list(findings_of(release, progress=lambda name: step(f"{module.nn} {name}")))
+            found = list(findings_of(release, progress=step))
         for finding in found:
             say(f"{module.nn} {finding}", style="red")
         say(

@@ -26,9 +26,7 @@ class Marks:
     names: dict[str, str] = field(default_factory=dict)
 
     def columns(self) -> list[str]:
-        return sorted(
-            self.maxima, key=lambda name: [int(p) if p.isdigit() else 0 for p in name.replace("_", ".").split(".")]
-        )
+        return sorted(self.maxima, key=in_order)
 
     def total(self, student: str) -> float:
         return round(sum(self.scores[student].values()), 2)
