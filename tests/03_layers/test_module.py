@@ -235,7 +235,10 @@ def test_03_7_named_arguments_reach_forward():
         def forward(self, x, by=1):
             return x * by
 
-    assert Scale()(torch.tensor(2.0), by=3).item() == 6
+    module = Scale()
+    assert module(torch.tensor(2.0), by=3).item() == 6
+    module.register_forward_hook(lambda module, inputs, output: output + 1)
+    assert module(torch.tensor(2.0), by=3).item() == 7
 
 
 # 03.8

@@ -365,7 +365,9 @@ class Module:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function: write it')
 
     def __call__(self, *inputs, **named):
-        return call(self, inputs, named)
+        if self._forward_pre_hooks or self._forward_hooks:
+            return call(self, inputs, named)
+        return self.forward(*inputs, **named)
 
     # attributes
 
