@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 import small
-from conftest import make
 
+from tests.grading.conftest import make
 from tito.grading.grade import Grade, Grader, Release, grade
 from tito.grading.sandbox import Limits
 

@@ -38,7 +38,7 @@ def without_metadata():
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    from conftest import make
+    from tests.grading.conftest import make
 
     course = make(tmp_path_factory.mktemp("nbgrader"))
     assert course.nbgrader("generate_assignment", course.name).returncode == 0
