@@ -59,7 +59,7 @@ def settings(bench):
         f"{processor()}, core {bench.core}, one thread; Python {platform.python_version()}\n"
         f"NumPy {numpy.__version__} with {blas['name']} {blas['version']}; PyTorch {torch.__version__} eager with {theirs}\n"
         f"malloc for all three: {malloc}\n"
-        f"{bench.rounds} rounds, interleaved, one process for each framework and task; results compared first\n"
+        f"{bench.rounds} rounds of processor time, interleaved, one process for each framework and task; results compared first\n"
         "median ± half the range between the quartiles; ratio: tinytorch to PyTorch, median over the rounds"
     )
 

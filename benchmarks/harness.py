@@ -2,7 +2,7 @@
 
 Each framework runs a task in a process of its own; all processes are pinned to one core with one thread, and their rounds are
 interleaved in a random order, so that whatever slows the machine down meets all of them. The results are compared before a clock
-is started. Figures are medians over the rounds; the spread is half the range between the quartiles, in percent of the median.
+is started. The clock is that of the process, so that programs that happen to run beside it are not counted. Figures are medians over the rounds; the spread is half the range between the quartiles, in percent of the median.
 """
 
 import json

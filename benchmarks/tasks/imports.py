@@ -9,7 +9,7 @@ ROUNDS = 15
 
 
 def seconds(name):
-    code = f"from time import perf_counter as now; start = now(); import {name}; print(now() - start)"
+    code = f"from time import process_time as now; start = now(); import {name}; print(now() - start)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(run.stdout)
 

@@ -1185,6 +1185,11 @@ def index_fill_(d: Draw):
     return change(d, x, axis, index, d.tensor(index.array.shape, ("float64",)))
 
 
+@row_in_place("fill_")
+def fill_(d: Draw):
+    return change(d, d.tensor(dtypes=("float64", "float32", "int64")), d.choice(0, 3, -1))
+
+
 @row_in_place("clamp_ clip_")
 def clamp_(d: Draw):
     return change(
