@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -407,6 +408,9 @@ sandbox.run(Job([Cell("a", "import os, time\\nos.fork()\\nwhile True: pass")]))
     while any(Path(f"/proc/{pid}").exists() for pid in (bubblewrap, *inside)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(Path(f"/proc/{pid}").exists() for pid in (bubblewrap, *inside))
+    left = Path(tempfile.gettempdir()).glob(f"tito-sandbox-{grader.pid}-*")
+    with Sandbox(limits=LIMITS, warm=()):
+        assert not list(left)
 
 
 @needs_bubblewrap

@@ -25,6 +25,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from .play import Play
 from .view import ENVIRONMENT, find_bubblewrap, plain_command, protected_command
 from .wire import Gone, Peer
 
+PREFIX = "tito-sandbox-"
 PACKAGES = ("numpy", "ipython", "matplotlib")  # what a student's notebook may import, besides what these need
 
 __all__ = ["Cell", "Error", "Job", "Limits", "Probe", "Run", "Sandbox", "SandboxError"]
@@ -65,7 +67,9 @@ class Sandbox:
         if protected:
             find_bubblewrap()
         self.packages = tuple(packages)
-        self.folder = Path(tempfile.mkdtemp(prefix="tito-sandbox-")).resolve()
+        remove_folders_of_the_dead()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")).resolve()
+        weakref.finalize(self, remove, self.folder)
         self.zygote: Peer | None = None
         self.process: subprocess.Popen | None = None
         self.nested, self.nestable = True, True
@@ -174,6 +178,24 @@ class Sandbox:
         except SandboxError:
             self._stop()
             return Play(self, job, slow_at, when_slow).run()
+
+
+def remove(folder: Path) -> None:
+    if folder.name.startswith(f"{PREFIX}{os.getpid()}-"):  # and not in a fork of its owner
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_folders_of_the_dead() -> None:
+    """A grader that was killed could not tidy up: the next one does."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).split("-")[0]
+        try:
+            if folder.stat().st_uid == os.getuid() and owner.isdecimal():
+                os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass
 
 
 def module_names(package: Path) -> Iterable[str]:
