@@ -596,7 +596,10 @@ class Tensor(Reading, Arithmetic, Shapes, InPlace, Conversions, Gradients, Metho
     itemsize = property(lambda self: self.array.itemsize, doc="The bytes of one element.")
     is_leaf = property(lambda self: self.grad_fn is None, doc="Whether it was made by the user, not by an operation.")
     T = property(
-        lambda self: permute(self, dims=tuple(range(self.ndim))[::-1]), doc="All dimensions reversed (a view)."
+        lambda self: (
+            transpose(self, dim0=0, dim1=1) if self.ndim == 2 else permute(self, dims=tuple(range(self.ndim))[::-1])
+        ),
+        doc="All dimensions reversed (a view).",
     )
     mT = property(lambda self: transpose(self, dim0=-2, dim1=-1), doc="The last two dimensions swapped (a view).")
     is_cuda = property(lambda self: self.device.type == "cuda", doc="Whether the memory is on a GPU.")
@@ -822,7 +825,7 @@ def sizes_of(sizes):
     """Sizes given one by one or as one sequence, as a tuple."""
     if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
         sizes = sizes[0]
-    return tuple(int(size) for size in sizes)
+    return tuple(map(int, sizes))
 
 
 def move(x, target):
@@ -1037,8 +1040,9 @@ class Operation:
                 arrays.append(x)
         if bare:
             return self.forward(*arrays, **options)
-        if options:
-            options = {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
+        for name, x in options.items():
+            if isinstance(x, Tensor):
+                options[name] = x.array
         if self.promotes:
             arrays = unify(*arrays, self)
         elif self.floating and arrays[0].dtype.kind in "biu":
@@ -1323,7 +1327,8 @@ def masked_fill(x, mask, *, value):
 # %% ../solutions/01_tensor/01_tensor.ipynb #70008021
 def strided(array, shape, strides):
     """Another way to walk through the memory of an array; strides in elements."""
-    steps = tuple(step * array.itemsize for step in strides)
+    size = array.itemsize
+    steps = [step * size for step in strides]
     if type(array) is ndarray and array.flags.c_contiguous:
         view = ndarray(shape, array.dtype, array, 0, steps)
     else:
@@ -1335,7 +1340,8 @@ def strided(array, shape, strides):
 
 def strides_of(array):
     """The strides of an array in elements."""
-    return tuple(step // array.itemsize for step in array.strides)
+    size = array.itemsize
+    return tuple([step // size for step in array.strides])
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-7-solution
 def infer_shape(shape, count):
@@ -1373,14 +1379,18 @@ def expand(x, *, shape):
     """Dimensions of size 1 repeated to the sizes of `shape`, new ones added in front; -1 keeps a size. Nothing is copied."""
     ### BEGIN SOLUTION
     added = len(shape) - x.ndim
-    old, strides = (1,) * added + x.shape, (0,) * added + strides_of(x)
-    sizes = tuple(n if size == -1 and k >= added else size for k, (n, size) in enumerate(zip(old, shape)))
-    if added < 0 or any(size < 0 or n not in (1, size) for n, size in zip(old, sizes)):
+    sizes, steps, fits = list(shape), [0] * len(shape), added >= 0
+    for k, (n, step) in enumerate(zip(x.shape, strides_of(x)), added):
+        if fits and sizes[k] in (n, -1):
+            sizes[k], steps[k] = n, step
+        elif n != 1:
+            fits = False
+    if not fits or -1 in sizes:
         raise RuntimeError(
             f"expand: expected at least {x.ndim} dimensions, and the sizes of {x.shape} where they are not 1, got "
             f"{tuple(shape)}: try unsqueeze or reshape first"
         )
-    return strided(x, sizes, tuple(step if n == size else 0 for step, n, size in zip(strides, old, sizes)))
+    return strided(x, sizes, steps)
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #1d57bba4
