@@ -167,8 +167,7 @@ class Method:
     def __get__(self, tensor, kind=None):
         function = NAMESPACE.get(self.name) or find_function(self.name)
         if self.in_place:
-            function = partial(overwrite, function)
-            return function if tensor is None else partial(function, tensor)
+            return partial(overwrite, function) if tensor is None else partial(overwrite, function, tensor)
         return function if tensor is None else MethodType(function, tensor)
 
 
