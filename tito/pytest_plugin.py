@@ -136,12 +136,12 @@ class Report:
     def pytest_runtest_makereport(self, item, call):
         report = yield
         if report.failed and call.excinfo:
-            self.failures[report.nodeid] = failure_of(call.excinfo.value, report, item)
+            self.failures[report.nodeid] = failure_of(call.excinfo.value, item)
         return report
 
     def pytest_exception_interact(self, node, call, report):
         if isinstance(report, pytest.CollectReport):
-            self.failures[report.nodeid] = failure_of(call.excinfo.value, report, node)
+            self.failures[report.nodeid] = failure_of(call.excinfo.value, node)
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" or not report.passed:
@@ -160,29 +160,23 @@ class Report:
             self.write(test=report.nodeid, outcome=report.outcome, seconds=0, reason=reason, collect=True, **failure)
 
 
-def failure_of(error, report, node) -> dict:
+def failure_of(error, node) -> dict:
     """Type and words of an exception, the line of the test, and where each exception behind it was raised."""
-    kind, message, origins, seen = type(error).__name__, str(error), [], set()
+    kind, message, origins, seen, line = type(error).__name__, str(error), [], set(), 0
+    path = Path(getattr(node, "path", "") or "")
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         trace = error.__traceback__
-        while trace and trace.tb_next:
+        while trace:
+            if not line and trace.tb_frame.f_code.co_filename == str(path):
+                line = trace.tb_lineno
+            if trace.tb_next is None:
+                place = trace.tb_lineno, trace.tb_frame.f_code.co_filename
+                origins.insert(0, (type(error).__name__, *place, str(error)[:400]))
             trace = trace.tb_next
-        if trace:
-            origins.insert(0, (type(error).__name__, trace.tb_lineno, trace.tb_frame.f_code.co_filename))
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        error = (
+            error.__cause__ or error.__context__
+        )  # also one that is not shown: pytest.raises hides what came instead
         if kind == "CollectError" and error is not None:
             kind, message = type(error).__name__, str(error)
-    return dict(kind=kind, message=message, origins=origins, line=crash_line(report, node))
-
-
-def crash_line(report, node) -> str:
-    """`tests/01_tensor/test_x.py:12`, the line of the test where it failed."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    path = Path(getattr(node, "path", "") or "")
-    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
-    for entry in entries:
-        place = getattr(entry, "reprfileloc", None)
-        if place and os.path.basename(place.path) == path.name:
-            return f"{os.path.relpath(path)}:{place.lineno}"
-    return f"{os.path.relpath(crash.path)}:{crash.lineno}" if crash else os.path.relpath(path)
+    return dict(kind=kind, message=message, origins=origins, line=f"{os.path.relpath(path)}:{line}" if line else "")

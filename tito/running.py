@@ -31,6 +31,7 @@ class Origin:
     line: int
     cell: int | None = None
     file: str | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True)

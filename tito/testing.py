@@ -29,6 +29,9 @@ from .running import Failure, Origin, Ran, environment, run_cells
 GRACE = 60
 """Seconds beyond the time limit before a run of pytest that says nothing is killed."""
 
+ROWLESS = "has no derivative"
+"""What the library says of an operation whose row in the table of derivatives is missing."""
+
 BLANK = "still blank: write it in its cell, run the cell, then test again"
 
 
@@ -105,6 +108,19 @@ class Blame:
         }
         self.names: dict[str, str] = {}
         self.broken: str | None = None
+        self.rowless = self.first_without_rows()
+
+    def first_without_rows(self) -> str | None:
+        """The first blank task whose cell fills a table, through a function that puts up with a blank."""
+        patient = set()
+        for cell in self.cells:
+            if nb.exports(cell) and "except NotImplementedError" in nb.text(cell):
+                patient |= defined(nb.text(cell))
+        for cell in self.cells:
+            mark = nb.task_of(cell)
+            if mark and mark[1] == "solution" and nb.is_blank(cell) and patient & missing(nb.text(cell)):
+                return mark[0]
+        return None
 
     def task_at(self, origin: Origin) -> str | None:
         """The task whose blank an exception was raised in."""
@@ -123,6 +139,8 @@ class Blame:
                 return task
         if own in self.blank:
             return own
+        if self.rowless and any(ROWLESS in words for words in (failure.message, *(o.message for o in failure.origins))):
+            return self.rowless
         missing = re.search(r"name '(\w+)'", failure.message) if failure.kind == "NameError" else None
         return self.names.get(missing[1], self.broken) if missing else self.broken
 
@@ -336,7 +354,7 @@ class ModuleTest:
 
 def failure_of(line: dict) -> Failure:
     """The failure in one line of the plugin's report."""
-    origins = tuple(Origin(kind, number, None, file) for kind, number, file in line.get("origins", ()))
+    origins = tuple(Origin(kind, number, None, file, words) for kind, number, file, words in line.get("origins", ()))
     message = line.get("message", "").strip()
     if line.get("kind") == "AssertionError":
         message = message.split("\nassert ")[0] if not message.startswith("assert ") else message
@@ -357,7 +375,7 @@ def run_pytest(course: Course, arguments: list[str], timeout: float) -> Iterator
     command = [sys.executable, "-m", "pytest", "-p", "tito.pytest_plugin", "-q", "--no-header", "-o", "addopts="]
     if importlib.util.find_spec("pytest_timeout"):
         command += ["-p", "pytest_timeout", "--timeout", str(timeout)]
-    command += ["-p", "no:cacheprovider", "--rootdir", str(course.root), "--tb=short"]
+    command += ["-p", "no:cacheprovider", "--rootdir", str(course.root), "--tb=native"]  # quick to make
     env = {**environment(course), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     with scratch() as folder:
         report, log = folder / "report.jsonl", folder / "log.txt"
