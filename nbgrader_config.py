@@ -11,6 +11,11 @@ c.CourseDirectory.root = str(ROOT)
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "modules"
 
+# The gradebook: gradebook.db beside this file, or a database server, such as postgresql://grader@localhost/tinytorch.
+# SQLAlchemy must be told the driver that tinytorch[postgres] installs.
+if os.environ.get("NBGRADER_DB_URL"):
+    c.CourseDirectory.db_url = os.environ["NBGRADER_DB_URL"].replace("postgresql://", "postgresql+psycopg2://", 1)
+
 # Where released assignments are fetched from and submissions handed in, when students and graders share a machine.
 c.Exchange.root = os.environ.get("NBGRADER_EXCHANGE", str(ROOT / "_exchange"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -33,8 +34,33 @@ def api(course: Course):
     from nbgrader.apps import NbGraderAPI
 
     find_alembic()
+    settings = config(course)
+    check_server(settings.CourseDirectory.get("db_url"))
     with working_directory(course.root), quiet():
-        return NbGraderAPI(config=config(course), log_level=logging.ERROR)
+        return NbGraderAPI(config=settings, log_level=logging.ERROR)
+
+
+@functools.lru_cache(maxsize=4)
+def check_server(db_url: object) -> None:
+    """A Mistake where the gradebook's database server does not answer; SQLite needs no server."""
+    if not isinstance(db_url, str) or db_url.startswith("sqlite:"):
+        return
+    from sqlalchemy import create_engine, make_url
+    from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+
+    expected, hint = "postgresql://USER@HOST/DATABASE", "look at NBGRADER_DB_URL, and whether the server runs"
+    try:
+        engine = create_engine(make_url(db_url))
+        engine.connect().close()
+        engine.dispose()
+    except ImportError as error:
+        raise Mistake(f"The gradebook's driver is missing: {error}", hint="pip install -e '.[postgres]'") from None
+    except (ArgumentError, ValueError):
+        raise Mistake("NBGRADER_DB_URL is no database's address.", expected=expected, hint=hint) from None
+    except SQLAlchemyError as error:
+        lines = str(error.orig if isinstance(error, OperationalError) else error).strip().splitlines()
+        shown = make_url(db_url).render_as_string(hide_password=True)
+        raise Mistake(f"The gradebook cannot be opened: {shown}: {lines[0]}", expected=expected, hint=hint) from None
 
 
 def find_alembic() -> None:
