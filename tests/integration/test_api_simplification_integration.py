@@ -7,6 +7,7 @@ and what is not built yet saying so.
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,7 +210,8 @@ def test_a_parameter_is_a_tensor():
 
 def fresh(code):
     """What the code prints in a new interpreter."""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    home = Path(tinytorch.__file__).parent.parent  # the tinytorch under test, wherever pytest was started
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=home)
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
 

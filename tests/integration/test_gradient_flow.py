@@ -196,6 +196,15 @@ def test_softmax_classifier_has_the_textbook_gradient():
     np.testing.assert_allclose(layer.bias.grad.numpy(), p.sum(0) / 5, rtol=1e-9, atol=1e-12)
 
 
+def test_logits_of_a_thousand_give_finite_gradients():
+    """Classifiers that are very sure: softmax (03) must not overflow, or every layer before it is lost."""
+    model, x = mlp(4, 5, 3), data(6, 4)
+    with tinytorch.no_grad():
+        model[-1].weight.mul_(5000.0)
+    (-tinytorch.log_softmax(model(x), dim=1)[:, 0].mean()).backward()
+    flow.reach_every_layer(model)
+
+
 # ---------------------------------------------------------------- where they must not go
 
 
@@ -257,6 +266,17 @@ def test_small_batches_add_up_to_the_large_one():
         (model(part).square().mean() / 4).backward()
     for a, p in zip(whole, model.parameters()):
         np.testing.assert_allclose(p.grad.numpy(), a, rtol=1e-10)
+
+
+def test_an_update_between_forward_and_backward_is_noticed():
+    """The classic mistake in a loop written by hand: weights that the backward still needs were changed already."""
+    model, x = mlp(4, 5, 2), data(3, 4)
+    loss = model(x).square().mean()
+    with tinytorch.no_grad():
+        for parameter in model.parameters():
+            parameter.sub_(0.1)
+    with pytest.raises(RuntimeError, match="in-?place"):
+        loss.backward()
 
 
 def test_two_losses_over_one_network():
