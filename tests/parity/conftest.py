@@ -1,6 +1,5 @@
 """Settings of the parity suite: deterministic, bounded, one thread."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -11,12 +10,10 @@ from hypothesis import HealthCheck, settings
 sys.path.insert(0, str(Path(__file__).parent))
 torch.set_num_threads(1)
 
-# PARITY_EXAMPLES=1000 searches for longer, and elsewhere each time.
-EXAMPLES = os.environ.get("PARITY_EXAMPLES")
 settings.register_profile(
     "parity",
-    max_examples=int(EXAMPLES or 30),
-    derandomize=EXAMPLES is None,
+    max_examples=30,
+    derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

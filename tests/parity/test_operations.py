@@ -1,7 +1,10 @@
 """Every public operation against PyTorch: values and gradients, over shapes, dtypes and layouts.
 
-The calls are drawn by the rows of `table.py`; `oracle.py` runs each on both libraries.
+The calls are drawn by the rows of `table.py`; `oracle.py` runs each on both libraries. By default a row gets thirty calls, the same
+in every run; `pytest -m slow` searches longer and elsewhere (PARITY_EXAMPLES=1000 for longer still).
 """
+
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -39,3 +42,12 @@ def test_in_place(name, data):
 @given(data=st.data())
 def test_second_derivative(name, data):
     compare_twice(data.draw(drawn(SMOOTH, name, twice=True)), seed=data.draw(st.integers(0, 99)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*TABLE, *CREATION, *IN_PLACE])
+@settings(max_examples=int(os.environ.get("PARITY_EXAMPLES", 200)), derandomize=False)
+@given(data=st.data())
+def test_for_longer(name, data):
+    table = next(table for table in (TABLE, CREATION, IN_PLACE) if name in table)
+    compare(data.draw(drawn(table, name)), data.draw(st.integers(0, 10**6)), data.draw(st.sampled_from(LAYOUTS)))
