@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-slow mutants bench book sync lint clean distclean bubblewrap
+.PHONY: help demo lab test test-slow mutants bench bench-grading book sync lint clean distclean bubblewrap
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -21,8 +21,9 @@ demo: .venv/.instructor bubblewrap  ## release, grade a sample class, train on r
 	@$(BIN)/python -m tito.demo
 
 lab: .venv/.instructor $(WORKSPACE)/settings.ini  ## JupyterLab in your own workspace, opening on the first module
-	@cd $(WORKSPACE) && PYTHONPATH="$$PWD" $(CURDIR)/$(BIN)/jupyter lab \
-		$$(test "$$(id -u)" != 0 || echo --allow-root) modules/01_tensor/01_tensor.ipynb
+	@cd $(WORKSPACE) && PYTHONPATH="$$PWD" $(CURDIR)/$(BIN)/jupyter lab $(LAB_OPTIONS) \
+		$$(test "$$(id -u)" != 0 || echo --allow-root) --ServerApp.root_dir="$$PWD" \
+		--LabApp.default_url=/lab/tree/modules/01_tensor/01_tensor.ipynb
 
 $(WORKSPACE)/settings.ini: | .venv/.instructor
 	@$(BIN)/tito new $(WORKSPACE)
@@ -38,6 +39,9 @@ mutants: .venv/.test bubblewrap  ## mechanical mutants of every solution: killed
 
 bench: .venv/.test  ## tinytorch beside PyTorch and bare NumPy
 	$(BIN)/python -m benchmarks
+
+bench-grading: .venv/.test bubblewrap  ## the grader beside plain nbgrader: time of a class, memory (half an hour)
+	$(BIN)/python -m benchmarks.grading
 
 book: .venv/.book  ## the book into _book/, by Quarto, or by pandoc where there is none
 	@$(BIN)/python -m tito.book
