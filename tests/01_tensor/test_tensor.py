@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import re
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -52,6 +54,19 @@ from tinytorch.tensor import (
 )
 
 
+@contextmanager
+def refused(error, match=""):
+    """Like pytest.raises, but a task that is still blank (NotImplementedError is a RuntimeError) is no refusal."""
+    try:
+        yield
+    except NotImplementedError:
+        raise
+    except error as caught:
+        assert re.search(match, str(caught)), f"the message does not hold {match!r}: {caught}"
+    else:
+        pytest.fail(f"expected {error.__name__}")
+
+
 def numbers(*shape, seed=0):
     """Normal random float64 numbers."""
     return np.random.default_rng(seed).standard_normal(shape)
@@ -72,7 +87,7 @@ def test_01_1_tuples_count_as_lists_and_arrays_have_a_shape():
 @pytest.mark.parametrize("data", [[[1, 2], [3]], [[1, 2], 3], [[[1], [2]], [[1], [2], [3]]]])
 def test_01_1_ragged_lists_are_refused_with_their_shapes(data):
     for refuse in (shape_of, to_array, tensor):
-        with pytest.raises(ValueError, match=r"item 0 has shape \(.*\), item 1 has shape \("):
+        with refused(ValueError, match=r"item 0 has shape \(.*\), item 1 has shape \("):
             refuse(data)
 
 
@@ -96,7 +111,7 @@ def test_01_1_a_given_dtype_counts():
 
 @pytest.mark.parametrize(("data", "error"), [(["a"], ValueError), (None, RuntimeError), ([None], RuntimeError)])
 def test_01_1_what_is_no_number_is_refused(data, error):
-    with pytest.raises(error, match="numbers"):
+    with refused(error, match="numbers"):
         to_array(data)
 
 
@@ -179,9 +194,9 @@ def test_01_4_options_by_position_and_by_name():
 
 
 def test_01_4_inputs_that_do_not_fit_are_refused_by_name():
-    with pytest.raises(RuntimeError, match=r"add: shapes \(2,\), \(3,\) do not broadcast"):
+    with refused(RuntimeError, match=r"add: shapes \(2,\), \(3,\) do not broadcast"):
         zeros(2) + zeros(3)
-    with pytest.raises(TypeError, match="got str"):
+    with refused(TypeError, match="got str"):
         zeros(2) + "a"
 
 
@@ -205,9 +220,8 @@ def test_01_5_shapes_broadcast_as_numpys(shapes):
 
 @pytest.mark.parametrize("shapes", [[(2,), (3,)], [(2, 3), (2,)], [(2, 1), (3, 1)], [(0,), (2,)]])
 def test_01_5_shapes_that_clash_are_named(shapes):
-    with pytest.raises(RuntimeError) as caught:
+    with refused(RuntimeError, ".*".join(re.escape(str(shape)) for shape in shapes)):
         broadcast_shapes(*shapes)
-    assert all(str(shape) in str(caught.value) for shape in shapes)
 
 
 # 01.6
@@ -239,7 +253,7 @@ def test_01_7_minus_one_stands_for_what_is_left():
 
 @pytest.mark.parametrize(("shape", "count"), [((4,), 6), ((4, -1), 6), ((-1, -1), 4), ((0, -1), 0)])
 def test_01_7_shapes_that_do_not_fit_are_refused(shape, count):
-    with pytest.raises(RuntimeError, match=str(count)):
+    with refused(RuntimeError, match=str(count)):
         infer_shape(shape, count)
 
 
@@ -265,12 +279,12 @@ def test_01_7_views_of_views():
 def test_01_7_view_refuses_what_reshape_copies():
     x = arange(6).reshape(2, 3).T
     assert x.reshape(6).tolist() == [0, 3, 1, 4, 2, 5]
-    with pytest.raises(RuntimeError, match="use reshape"):
+    with refused(RuntimeError, match="use reshape"):
         x.view(6)
 
 
 def test_01_7_an_expanded_tensor_cannot_be_written():
-    with pytest.raises(RuntimeError, match="clone"):
+    with refused(RuntimeError, match="clone"):
         zeros(1, 3).expand(2, 3).add_(1)
 
 
@@ -294,7 +308,7 @@ def test_01_8_scatter_add_counts_every_source():
 
 def test_01_8_indices_are_checked():
     for index in (tensor([[5]]), tensor([[-1]]), tensor([0]), tensor([[0.0]])):
-        with pytest.raises(RuntimeError):
+        with refused(RuntimeError):
             gather(zeros(2, 3), 1, index)
 
 
@@ -350,7 +364,7 @@ def test_01_9_logsumexp_of_large_small_and_infinite_numbers():
 
 
 def test_01_9_integers_have_no_mean():
-    with pytest.raises(RuntimeError, match=r"float\(\)"):
+    with refused(RuntimeError, match=r"float\(\)"):
         arange(3).mean()
 
 
@@ -376,13 +390,12 @@ def test_01_10_products_of_all_ranks(a, b):
 
 @pytest.mark.parametrize(("a", "b"), [((2, 3), (4, 2)), ((2, 3), (2,)), ((), (3,)), ((2, 3), ())])
 def test_01_10_shapes_that_do_not_fit_are_named(a, b):
-    with pytest.raises(RuntimeError) as caught:
+    with refused(RuntimeError, f"{re.escape(str(a))}.*{re.escape(str(b))}"):
         matmul(zeros(a), zeros(b))
-    assert str(a) in str(caught.value) and str(b) in str(caught.value)
 
 
 def test_01_10_dtypes_have_to_agree():
-    with pytest.raises(RuntimeError, match="float32 and float64"):
+    with refused(RuntimeError, match="float32 and float64"):
         matmul(zeros(2, 2), zeros(2, 2, dtype=float64))
 
 
@@ -409,7 +422,7 @@ def test_01_11_pieces_are_views():
 
 
 def test_01_11_sizes_that_do_not_add_up_are_refused():
-    with pytest.raises(RuntimeError, match="10"):
+    with refused(RuntimeError, match="10"):
         split(arange(10), [5, 4])
 
 
@@ -428,7 +441,7 @@ def test_01_12_the_k_best_in_order(largest, dim):
 
 
 def test_01_12_more_than_there_are():
-    with pytest.raises(RuntimeError, match="between 0 and 3"):
+    with refused(RuntimeError, match="between 0 and 3"):
         topk(zeros(3), 4)
 
 
@@ -466,18 +479,18 @@ def test_views_share_the_count_of_changes():
 
 
 def test_in_place_keeps_shape_and_kind():
-    with pytest.raises(RuntimeError, match="can't be cast"):
+    with refused(RuntimeError, match="can't be cast"):
         arange(3).add_(0.5)
-    with pytest.raises(RuntimeError, match="shape"):
+    with refused(RuntimeError, match="shape"):
         zeros(3).add_(zeros(2, 3))
     assert tensor([1, 2], dtype=int16).add_(tensor([1, 2])).dtype == int16
 
 
 def test_in_place_on_a_leaf_that_requires_grad_is_refused():
     x = zeros(3, requires_grad=True)
-    with pytest.raises(RuntimeError, match="leaf"):
+    with refused(RuntimeError, match="leaf"):
         x.add_(1)
-    with pytest.raises(RuntimeError, match="leaf"):
+    with refused(RuntimeError, match="leaf"):
         x[0] = 1
 
 
@@ -502,9 +515,9 @@ def test_numbers_out_of_tensors():
         and [10, 20][tensor(1)] == 20
         and f"{tensor(0.5):.2f}" == "0.50"
     )
-    with pytest.raises(RuntimeError, match="ambiguous"):
+    with refused(RuntimeError, match="ambiguous"):
         bool(zeros(2))
-    with pytest.raises(TypeError, match="0-d"):
+    with refused(TypeError, match="0-d"):
         len(tensor(1))
 
 
@@ -515,6 +528,6 @@ def test_numpy_reads_tensors_and_tensors_read_numpy():
 
 
 def test_only_floats_require_gradients():
-    with pytest.raises(RuntimeError, match="float"):
+    with refused(RuntimeError, match="float"):
         tensor([1, 2], requires_grad=True)
     assert uint8.name == "uint8"
