@@ -9,10 +9,14 @@ else. A worker that dies is replaced, and its submission is reported as not grad
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import hashlib
 import json
 import multiprocessing
 import os
+import signal
+import sys
 import time
 import warnings
 from collections import deque
@@ -132,10 +136,14 @@ class Worker:
 
 def serve(course: Course, module: Module, connection: Connection, other_end: Connection) -> None:
     """What a worker does: grade until the other end is closed."""
+    import nbgrader.api
+
     other_end.close()
+    die_with_parent()
     os.chdir(course.root)
     warnings.filterwarnings("ignore", module="nbgrader")  # SQLAlchemy's, about nbgrader's own code
     autograder = api(course)
+    nbgrader.api.create_engine = functools.cache(nbgrader.api.create_engine)  # its compiled queries: a third of the work
     while True:
         try:
             student = connection.recv()
@@ -145,6 +153,12 @@ def serve(course: Course, module: Module, connection: Connection, other_end: Con
     from .grade import close_all
 
     close_all()
+
+
+def die_with_parent() -> None:
+    """A worker whose `tito grade` is killed stops at once, wherever it is: the next run begins on quiet ground."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)
 
 
 def grade_one(autograder, module: Module, student: str) -> Result:
