@@ -356,9 +356,21 @@ def failure_of(line: dict) -> Failure:
     """The failure in one line of the plugin's report."""
     origins = tuple(Origin(kind, number, None, file, words) for kind, number, file, words in line.get("origins", ()))
     message = line.get("message", "").strip()
+    origins += printed(message)
     if line.get("kind") == "AssertionError":
         message = message.split("\nassert ")[0] if not message.startswith("assert ") else message
     return Failure(line.get("kind", "Error"), message, origins)
+
+
+def printed(text: str) -> tuple[Origin, ...]:
+    """The blanks in a traceback that a test's own subprocess printed."""
+    found, place = [], None
+    for match in re.finditer(r'File "([^"]+)", line (\d+)|^(?:E +)?(NotImplementedError)\b', text, re.MULTILINE):
+        if match[3] and place:
+            found.append(Origin("NotImplementedError", place[1], None, place[0]))
+        elif match[1]:
+            place = (match[1], int(match[2]))
+    return tuple(found)
 
 
 def name_of(test: str) -> tuple[str | None, str]:
