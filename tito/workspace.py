@@ -188,6 +188,8 @@ def write(root: Path, source: Path, modules: list[Module], before: list[Module])
         shutil.copytree(released, root / ".tito" / "released" / module.folder, ignore=skip)
         if (source / "tests" / module.folder).is_dir():
             shutil.copytree(source / "tests" / module.folder, root / "tests" / module.folder, ignore=skip)
+    if (source / "data").is_dir():  # what the notebooks read: nothing is downloaded
+        shutil.copytree(source / "data", root / "data")
     if (source / "tests" / "integration").is_dir():
         shutil.copytree(source / "tests" / "integration", root / "tests" / "integration", ignore=skip)
     if (source / "tests" / "conftest.py").is_file():
