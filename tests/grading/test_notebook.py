@@ -50,6 +50,14 @@ def test_given_examples_that_nobody_needs_are_not_run():
     assert "example = centre" in "\n".join(piece.source for piece in whole(SOURCE, repair(SOURCE, curious)))
 
 
+def test_empty_cells_are_not_run():
+    notebook = small.solved()
+    notebook["cells"] += [small.code(" \n", f"empty-{number}") for number in range(4000)]
+    submission = repair(SOURCE, notebook)
+    assert len(whole(SOURCE, submission)) < 20
+    assert len(alone(SOURCE, SOURCE.tasks["00.1"], submission)) < 20
+
+
 def test_without_blanks_definitions_and_keeps_line_numbers():
     cell = "import a\n@dec\ndef f():\n    return 1\n\ndef g():\n    return 2"
     assert without(cell, {"f"}).split("\n") == ["import a", "", "", "", "", "def g():", "    return 2"]

@@ -695,7 +695,7 @@ def whole(source: Source, submission: Submission, everything: bool = False) -> l
             hidden.get(cell.id, frozenset()) if cell.role == "test" else frozenset(),
         )
         for cell in submission.cells
-        if cell.kind == "code"
+        if cell.kind == "code" and (cell.source.strip() or cell.role != "extra")
     ]
     return _needed(rows)
 
@@ -738,7 +738,7 @@ def alone(
         row = _Row(Piece(cell.id, without(cell.source, others)), True)
         if task.id in cell.tasks:
             around.setdefault(("mine", task.solutions[0].index), []).append(row)
-        elif cell.role == "extra":
+        elif cell.role == "extra" and cell.source.strip():
             around.setdefault(("after", anchor), []).append(row)
         elif cell.role == "given" and cell.changed:
             around.setdefault(("before", cell.origin.index), []).append(_Row(Piece(cell.id, cell.source), True))
