@@ -1,0 +1,214 @@
+"""A class graded in parallel: the right scores, nothing run twice, nobody delayed, and exports that other programs read."""
+
+import csv
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+import small_course
+from small_course import TwoModules, solved, solved_02
+
+from tito.course import Course
+from tito.grading import classroom, library, own
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+
+UPPER = "def median(xs):\n    if not len(xs):\n        return None\n    return sorted(xs)[len(xs) // 2]"
+ALL_OVER = "#| export\ndef centre(x):\n    return np.asarray(x) - np.mean(x)"
+FULL = {"01-1": 10.0, "01-2": 20.0, "01-3": 30.0, "01-4": 40.0}
+WORK = {
+    "ada": {},
+    "ben": {"t4": UPPER},
+    "chen": {"t1": ALL_OVER},
+    "=dara": {"t4": "def median(xs):\n    return None"},
+}
+EXPECTED = {"ada": 100, "ben": 80, "chen": 95, "=dara": 60}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """Made once; every test gets a copy."""
+    return TwoModules(tmp_path_factory.mktemp("released"))
+
+
+@pytest.fixture
+def room(released, tmp_path, monkeypatch):
+    shutil.copytree(released.root, tmp_path / "course")
+    room = object.__new__(TwoModules)
+    room.root, room.db_url = tmp_path / "course", ""
+    monkeypatch.setattr("tito.course.MODULES", small_course.TWO)
+    monkeypatch.setattr(library, "MODULES", small_course.TWO)
+    return room
+
+
+def grade(room, students, **options) -> dict[str, classroom.Result]:
+    course = Course.read(room.root)
+    options = {"workers": 2, **options}
+    return {r.student: r for r in classroom.grade_class(course, small_course.TWO[0], list(students), **options)}
+
+
+def points(results) -> dict:
+    return {name: result.score for name, result in results.items()}
+
+
+def run_again(room, students, **options) -> set[str]:
+    return {name for name, result in grade(room, students, **options).items() if not result.unchanged}
+
+
+def test_scores_are_right_and_only_what_changed_is_run_again(room):
+    for student, answers in WORK.items():
+        room.hand_in(student, solved(**answers))
+    assert points(grade(room, WORK)) == EXPECTED
+    assert {name: sum(tasks.values()) for name, tasks in room.scores().items()} == EXPECTED
+    assert run_again(room, WORK) == set()
+    assert points(grade(room, WORK)) == EXPECTED
+
+    room.hand_in("ben", solved())
+    results = grade(room, WORK)
+    assert points(results)["ben"] == 100 and {n for n, r in results.items() if not r.unchanged} == {"ben"}
+    shutil.rmtree(room.root / "autograded" / "chen")
+    assert run_again(room, WORK) == {"chen"}
+    assert run_again(room, ["ada"], regrade=True) == {"ada"}
+
+    text = room.misconceptions.read_text()
+    room.misconceptions.write_text(text.replace("takes the upper middle value", "takes the upper value"))
+    assert run_again(room, WORK) == set(WORK)
+    source = room.source("01_small")
+    source.write_text(source.read_text().replace("an odd number of values", "an odd number"))
+    assert run_again(room, ["ada"]) == {"ada"}
+
+
+def test_a_worker_that_dies_is_named_and_replaced(room, monkeypatch):
+    for student in WORK:
+        room.hand_in(student, solved())
+    before = classroom.grade_one
+
+    def grade_one(autograder, module, student):
+        if student == "ben":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return before(autograder, module, student)
+
+    monkeypatch.setattr(classroom, "grade_one", grade_one)
+    results = grade(room, WORK, workers=1)
+    assert "exit code -9" in results["ben"].problem and results["ben"].score is None
+    assert {r.score for name, r in results.items() if name != "ben"} == {100}
+    monkeypatch.undo()
+    monkeypatch.setattr("tito.course.MODULES", small_course.TWO)
+    monkeypatch.setattr(library, "MODULES", small_course.TWO)
+    assert run_again(room, WORK) == {"ben"} and not multiprocessing.active_children()
+
+
+def test_a_looping_submission_delays_nobody_else(room):
+    """It keeps one worker for its time limit; everybody else is done before it."""
+    students = ["a-loops", "b", "c", "d"]
+    for student in students:
+        room.hand_in(student, solved())
+    room.hand_in("a-loops", solved(t3="while True: pass"))
+    results = grade(room, students)
+    assert list(results)[-1] == "a-loops" and results["a-loops"].score == 70
+    assert {results[name].score for name in "bcd"} == {100}
+
+
+def test_own_shows_what_a_fault_in_01_costs_in_02(room):
+    course, following = Course.read(room.root), small_course.TWO[1]
+    for student, answers in (("ada", {}), ("chen", {"t1": ALL_OVER})):
+        room.hand_in(student, solved(**answers))
+        room.hand_in(student, solved_02(), "02_next")
+    results = {r.student: r for r in classroom.grade_class(course, following, ["ada", "chen"], 1)}
+    assert points(results) == {"ada": 50, "chen": 50}
+    assert own.grade_own(course, following, "ada").points == 50
+    assert own.grade_own(course, following, "chen").points == 25
+
+
+def test_the_commands_of_an_instructor(room, tmp_path):
+    for student, answers in WORK.items():
+        room.hand_in(student, solved(**answers))
+    early = room.tito("stats", "01")
+    assert early.returncode == 1 and "tito grade 01" in early.stderr
+    one = room.tito("grade", "01", "--student", "ben", "--own")
+    assert one.returncode == 0 and "ben: 80 of 100, on own modules 80" in one.stdout and "ada" not in one.stdout
+    both = room.tito("grade", "01", "--workers", "2")
+    assert both.returncode == 0 and "ben: 80 of 100 (unchanged)" in both.stdout and "4 of 4 graded" in both.stdout
+    assert "Nobody" not in both.stdout
+
+    table = room.tito("scores")
+    assert table.returncode == 0 and "01_small" in table.stdout and "4 students" in table.stdout
+    rows = list(csv.reader(room.tito("scores", "01", "--format", "csv").stdout.splitlines()))
+    assert rows[0] == ["student", "01.1", "01.2", "01.3", "01.4", "total"]
+    assert {row[0]: float(row[-1]) for row in rows[1:]} == {n.replace("=", "'="): p for n, p in EXPECTED.items()}
+    rows = list(csv.DictReader(room.tito("scores", "01", "--format", "canvas").stdout.splitlines()))
+    assert rows[0]["Student"] == "Points Possible" and rows[0]["01_small"] == "100"
+    assert {row["SIS Login ID"]: row["01_small"] for row in rows[1:]}["ben"] == "80"
+    assert room.tito("scores", "01", "--format", "gradescope", "-o", str(tmp_path / "gs")).returncode == 0
+    result = json.loads((tmp_path / "gs" / "ben" / "results.json").read_text())
+    assert result["score"] == 80 and [test["score"] for test in result["tests"]] == [10, 20, 30, 20]
+    assert "takes the upper middle value" in result["tests"][3]["output"]
+
+    stats = room.tito("stats", "01")
+    assert stats.returncode == 0 and "takes the upper middle value (1)" in stats.stdout
+    assert (room.root / "feedback" / "01_small.png").read_bytes().startswith(b"\x89PNG")
+    valid = room.tito("validate", "01")
+    assert valid.returncode == 1 and valid.stdout.count("1 are written down, at least 5 are wanted") == 4
+    assert "4 to mend" in valid.stdout  # and nothing else
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["grade", "01"], "has handed in 01_small"),
+        (["grade", "07"], "no notebook here"),
+        (["scores"], "no scores"),
+        (["scores", "01", "--format", "excel"], "no format 'excel'"),
+        (["scores", "01", "--format", "gradescope"], "--output DIR"),
+    ],
+)
+def test_a_mistake_is_one_message(room, command, says):
+    done = room.tito(*command)
+    assert done.returncode == 1 and (says in done.stderr or command[1:] == ["07"])
+
+
+def kill_and_finish(room, kills: int) -> None:
+    """Kill `tito grade` at random moments, half of the time with all its workers; look at the gradebook each time."""
+    students = [f"s{number}" for number in range(6)]
+    for number, student in enumerate(students):
+        room.hand_in(student, solved(**list(WORK.values())[number % len(WORK)]))
+    unbroken = shutil.copytree(room.root, room.root.parent / "unbroken")
+    draw = random.Random(kills)
+    for number in range(kills):
+        again = ["--regrade"] if number % 2 else []
+        process = room.start(
+            "grade", "01", *again, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        if number % 4:  # begin to count when the first student is done, or at once
+            process.stdout.readline()
+            time.sleep(draw.random() * 0.5)
+        else:
+            time.sleep(draw.uniform(1, 4))
+        os.killpg(process.pid, signal.SIGKILL) if number % 2 else process.kill()
+        process.communicate()
+        for student, tasks in room.scores().items():
+            done = [points is not None for points in tasks.values()]
+            assert all(done) or not any(done), (number, student, tasks)
+    finished = room.tito("grade", "01")
+    assert finished.returncode == 0 and "6 of 6 graded" in finished.stdout, finished.stdout + finished.stderr
+    whole = object.__new__(TwoModules)
+    whole.root, whole.db_url = unbroken, ""
+    assert whole.tito("grade", "01").returncode == 0
+    assert room.scores() == whole.scores() and len(room.scores()) == 6
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_grader_leaves_no_half_written_score(room):
+    kill_and_finish(room, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_grader_killed_twenty_times_leaves_no_half_written_score(room):
+    kill_and_finish(room, 20)
