@@ -694,7 +694,11 @@ def writes_outside():
 
     for line in open("/proc/mounts"):
         place, kind, options = line.split()[1:4]
-        assert "ro" in options.split(",") or place in ("/proc", "/tmp", "/dev/shm", "/dev/pts") or place.startswith("/dev/"), line
+        assert (
+            "ro" in options.split(",")
+            or place in ("/proc", "/tmp", "/dev/shm", "/dev/pts")
+            or place.startswith("/dev/")
+        ), line
         assert not os.access(place, os.W_OK) or place in ("/tmp", "/dev/shm") or place.startswith("/dev/"), line
     for folder in ("/", "/dev", "/etc", "/usr", "/packages", "/library", "/root", os.path.dirname(os.__file__)):
         try:
