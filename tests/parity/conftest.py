@@ -21,7 +21,12 @@ settings.register_profile(
 settings.load_profile("parity")
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if Path(__file__).parent in Path(item.fspath).parents:
-            item.add_marker(pytest.mark.parity)
+def pytest_collection_modifyitems(config, items):
+    """Mark this folder's tests; the slow ones run only when a mark expression asks for them."""
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in here:
+        item.add_marker(pytest.mark.parity)
+    if not config.option.markexpr:
+        slow = [item for item in here if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
