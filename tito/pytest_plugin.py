@@ -112,11 +112,14 @@ def pytest_collection_modifyitems(config, items):
         numbers = [number for mark in item.iter_markers("modules") for number in mark.args]
         if missing := absent(config, numbers):
             item.add_marker(pytest.mark.skip(reason=f"waits for module {', '.join(missing)}"))
-        (left if upto is not None and any(number > upto for number in numbers) else kept).append(item)
+        integration = item.path.parent.name == "integration"
+        if integration:
+            item.add_marker(pytest.mark.integration)
+        smoke = "quick" in item.name if integration else not item.get_closest_marker("long")
+        late = upto is not None and any(number > upto for number in numbers)
+        (left if late or (config.getoption("quick") and not smoke) else kept).append(item)
         if (cell := getattr(item, "cell", None)) and cell.execution_count is None:
             cell.execution_count = 0  # a cleaned notebook has no counts, which nbval takes for "never run"
-        if "integration" in item.path.parts:
-            item.add_marker(pytest.mark.integration)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
