@@ -191,11 +191,11 @@ def second_derivative(t, call, seed=0):
     weights = [Source(w.array, grad=True).build(t)[0] for w in weights]
     total = sum((v * w).sum() for v, w in zip(outputs, weights))
     first = t.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
-    again = [g for g in first if g is not None and g.requires_grad]
+    again = {i: g for i, g in enumerate(first) if g is not None and g.requires_grad}
     if not again:
         return []
-    rng = np.random.default_rng(seed + 1)
-    total = sum((g * t.tensor(rng.standard_normal(tuple(g.shape)))).sum() for g in again)
+    directions = {i: np.random.default_rng([seed, i]).standard_normal(tuple(g.shape)) for i, g in again.items()}
+    total = sum((g * t.tensor(directions[i])).sum() for i, g in again.items())
     second = t.autograd.grad(total, leaves + weights, allow_unused=True)
     zeros = [np.zeros(tuple(x.shape)) for x in leaves + weights]
     return [z if g is None else array_of(t, g) for g, z in zip(second, zeros)]

@@ -815,7 +815,8 @@ def prod(d: Draw):
 
 @smooth("var std var_mean")
 def variance(d: Draw):
-    x = d.tensor(d.shape(1, 4, (3, 2, 4)), FLOATS[:2], "normal")
+    # a constant has no second derivative of std: PyTorch says NaN
+    x = d.tensor(d.shape(1, 4, (3, 2, 4)), FLOATS[:2], "normal", layout="transposed" if d.twice else None)
     call = reduce(d, x)
     kind = d.integer(0, 3)
     if kind == 0:
