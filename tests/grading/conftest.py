@@ -41,7 +41,9 @@ class SmallCourse:
 
         with Gradebook(f"sqlite:///{self.root / 'gradebook.db'}") as gradebook:
             return {
-                row.student.id: {grade.name: grade.score if grade.auto_score is not None else None for grade in book.grades}
+                row.student.id: {
+                    grade.name: grade.score if grade.auto_score is not None else None for grade in book.grades
+                }
                 for row in gradebook.find_assignment(self.name).submissions
                 for book in row.notebooks
             }

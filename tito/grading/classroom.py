@@ -143,7 +143,9 @@ def serve(course: Course, module: Module, connection: Connection, other_end: Con
     os.chdir(course.root)
     warnings.filterwarnings("ignore", module="nbgrader")  # SQLAlchemy's, about nbgrader's own code
     autograder = api(course)
-    nbgrader.api.create_engine = functools.cache(nbgrader.api.create_engine)  # its compiled queries: a third of the work
+    nbgrader.api.create_engine = functools.cache(
+        nbgrader.api.create_engine
+    )  # its compiled queries: a third of the work
     while True:
         try:
             student = connection.recv()
