@@ -40,6 +40,7 @@ def in_order(name: str) -> list[int]:
 def read_marks(gradebook, module: Module | None = None) -> Marks:
     """The marks of one module by task, or of all modules; `gradebook` is nbgrader's, open. Empty when nothing is graded."""
     from nbgrader.api import Assignment, Grade, GradeCell, Notebook, Student, SubmittedAssignment, SubmittedNotebook
+    from sqlalchemy import or_
 
     rows = (
         gradebook.db.query(
@@ -58,6 +59,9 @@ def read_marks(gradebook, module: Module | None = None) -> Marks:
         .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
         .join(GradeCell, Grade.cell_id == GradeCell.id)
         .join(Notebook, GradeCell.notebook_id == Notebook.id)
+        .filter(
+            or_(Grade.auto_score.isnot(None), Grade.manual_score.isnot(None))
+        )  # a killed grader leaves rows without
     )
     if module is not None:
         rows = rows.filter(Assignment.name == module.folder)
