@@ -1,0 +1,1 @@
+"""`tinytorch.utils.data` and `tinytorch.utils.checkpoint`, where PyTorch's users look for them."""
