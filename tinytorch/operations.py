@@ -210,6 +210,7 @@ def numel(x):
 
 # %% ../solutions/01_tensor/01_tensor_operations.ipynb #be5aa2f8
 rsqrt = Operation(lambda x: 1 / np.sqrt(x), name="rsqrt", floating=True)
+rsqrt.__doc__ = "1 / sqrt(x), element by element."
 
 
 @partial(Operation, name="round")

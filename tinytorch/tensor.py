@@ -1065,6 +1065,7 @@ class Operation:
 # %% ../solutions/01_tensor/01_tensor.ipynb #5657dfe5
 cast = Operation(lambda x, *, dtype: x.astype(dtype), name="to")
 clone = Operation(lambda x: x.copy(), name="clone")
+clone.__doc__ = "A copy with memory of its own, through which the gradient passes."
 
 
 def tensor(data, dtype=None, device=None, requires_grad=False):
@@ -1241,6 +1242,7 @@ add, mul = Operation(np.add, promotes=True), Operation(np.multiply, name="mul", 
 sub = Operation(np.subtract, name="sub", promotes=True, numeric=True)
 div = Operation(np.true_divide, name="div", promotes=True, floating=True)
 power = Operation(lambda a, b: a.copy() if b is True else a**b, name="pow", promotes=True)
+power.__doc__ = "a to the power of b, element by element, of shapes that broadcast."
 
 
 def bools_only(name, mask):
@@ -1258,6 +1260,8 @@ def no_zero(b):
 
 floor_divide = Operation(lambda a, b: np.floor_divide(a, no_zero(b)), name="floor_divide", promotes=True)
 remainder = Operation(lambda a, b: np.remainder(a, no_zero(b)), name="remainder", promotes=True)
+floor_divide.__doc__ = "a / b rounded down. Integers divided by 0: RuntimeError."
+remainder.__doc__ = "What is left of a after floor_divide, with the sign of b. Integers divided by 0: RuntimeError."
 maximum, minimum = Operation(np.maximum, promotes=True), Operation(np.minimum, promotes=True)
 
 eq, ne = Operation(np.equal, name="eq", promotes=True), Operation(np.not_equal, name="ne", promotes=True)
