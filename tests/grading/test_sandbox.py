@@ -417,6 +417,7 @@ sandbox.run(Job([Cell("a", "import os, time\\nos.fork()\\nwhile True: pass")]))
 def test_a_killed_warm_process_is_replaced(box):
     box.run(Job([]))
     box.process.kill()
+    box.process.wait()
     assert value_of(box, "x = 1", "return x") == 1
 
 
