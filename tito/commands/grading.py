@@ -254,11 +254,12 @@ def stats(
 ) -> None:
     """Show where the class stands: each task's pass rate, commonest misconception and time, and a picture."""
     from ..console import say, show, table
-    from ..grading.stats import picture, statistics
+    from ..grading.stats import grades, picture, statistics
 
     course = here()
     module = course.module(number)
-    rows = statistics(course, module)
+    graded = grades(course, module)
+    rows = statistics(graded)
     if not rows:
         raise nothing_graded(module)
     view = table("task", ">passed", ">tried", ">stopped here", ">median", "commonest misconception")
@@ -270,7 +271,7 @@ def stats(
         )
     show(view)
     path = output or course.root / "feedback" / f"{module.folder}.png"
-    picture(course, module, path)
+    picture(module, graded, rows, path)
     say(f"{rows[0].students} students; the picture: {course.show(path)}")
 
 

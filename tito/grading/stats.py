@@ -43,9 +43,9 @@ def grades(course: Course, module: Module) -> dict[str, dict]:
     return found
 
 
-def statistics(course: Course, module: Module) -> list[TaskStats]:
-    """One row a task, in the order of the notebook; empty when nothing is graded."""
-    verdicts = [grade["tasks"] for grade in grades(course, module).values()]
+def statistics(graded: dict[str, dict]) -> list[TaskStats]:
+    """One row a task, in the order of the notebook, of what `grades` found; empty when nothing is graded."""
+    verdicts = [grade["tasks"] for grade in graded.values()]
     if not verdicts:
         return []
     firsts = Counter(
@@ -67,16 +67,15 @@ def full(task: dict) -> bool:
     return task["points"] == task["max_points"]
 
 
-def picture(course: Course, module: Module, path: Path) -> None:
+def picture(module: Module, graded: dict[str, dict], rows: list[TaskStats], path: Path) -> None:
     """The distribution of the points, and the pass rate of each task, as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    rows = statistics(course, module)
-    totals = [sum(task["points"] for task in grade["tasks"].values()) for grade in grades(course, module).values()]
-    most = sum(task["max_points"] for task in next(iter(grades(course, module).values()))["tasks"].values())
+    totals = [sum(task["points"] for task in grade["tasks"].values()) for grade in graded.values()]
+    most = sum(task["max_points"] for task in next(iter(graded.values()))["tasks"].values())
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained")
     left.hist(totals, bins=[most * i / 20 for i in range(21)], color="#4477aa", edgecolor="white")
     left.set(
