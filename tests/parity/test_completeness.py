@@ -48,10 +48,21 @@ ELSEWHERE = {
     "test_promotion.py": "float16 half float32 float float64 double int8 int16 short int32 int int64 long uint8 bool dtype",
     "test_layers.py": """Module Parameter ModuleList ModuleDict Sequential calculate_gain zeros_ ones_ constant_ eye_
         init functional parameter UninitializedParameter""",
+    "test_losses.py": """mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy
+        binary_cross_entropy_with_logits kl_div MSELoss L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss
+        BCEWithLogitsLoss KLDivLoss""",
+    "test_normalization.py": """Dropout BatchNorm1d BatchNorm2d LayerNorm GroupNorm RMSNorm dropout batch_norm layer_norm
+        group_norm rms_norm""",
     "modules, no operations": "nn autograd utils functional optim data typing version device complex64 cuda",
 }
 # Names with no counterpart in PyTorch: what the course adds, with the test that covers it.
-OURS_ALONE = {"Operation": "tests/01_tensor", "wrap": "tests/01_tensor", "array": "tests/01_tensor"}
+OURS_ALONE = {
+    "focal_loss": "tests/04_losses",
+    "FocalLoss": "tests/04_losses",
+    "Operation": "tests/01_tensor",
+    "wrap": "tests/01_tensor",
+    "array": "tests/01_tensor",
+}
 
 
 def public(holder):

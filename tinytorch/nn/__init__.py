@@ -27,7 +27,7 @@ SOURCES = {
     "embeddings": (11, "Embedding"),
     "attention": (12, "MultiheadAttention"),
 }
-PACKAGES = ("functional", "init")
+PACKAGES = ("functional", "init", "utils")
 
 NAMES = index(SOURCES)
 

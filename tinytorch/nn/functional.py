@@ -19,7 +19,7 @@ SOURCES = {
         4,
         """
         mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy
-        binary_cross_entropy_with_logits kl_div focal_loss
+        binary_cross_entropy_with_logits kl_div focal_loss=sigmoid_focal_loss
         """,
     ),
     "nn.normalization": (8, "dropout batch_norm layer_norm group_norm rms_norm"),

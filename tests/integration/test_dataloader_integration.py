@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tinytorch.data import (
     Compose,
     DataLoader,
@@ -14,12 +15,11 @@ from tinytorch.data import (
     random_split,
     vision_collate,
 )
+from tinytorch.nn.layers import Flatten, Linear, Sequential
 from tinytorch.nn.losses import cross_entropy
 from tinytorch.optim import SGD
-from tinytorch.training import Trainer
-
-from tinytorch.nn.layers import Flatten, Linear, Sequential
 from tinytorch.tensor import manual_seed, tensor
+from tinytorch.training import Trainer
 
 pytestmark = [pytest.mark.integration, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7)]
 

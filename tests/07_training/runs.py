@@ -1,13 +1,12 @@
 """Trainers for the tests of module 07, and what has to be equal after a resumed run."""
 
 from tinytorch.data import DataLoader
+from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.nn.losses import mse_loss
 from tinytorch.nn.normalization import BatchNorm1d, Dropout
 from tinytorch.optim import SGD, Adam, ExponentialLR
-from tinytorch.training import Trainer
-
-from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.tensor import manual_seed
+from tinytorch.training import Trainer
 
 
 def linear_trainer(lr=0.1, **options):

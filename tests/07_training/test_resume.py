@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from runs import deep_trainer, same, shuffled
+
 from tinytorch.data import DataLoader
 from tinytorch.training import (
     Callback,

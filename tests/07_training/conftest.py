@@ -8,7 +8,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for runs.py
 
 from tinytorch.data import TensorDataset
-
 from tinytorch.tensor import manual_seed, randn, tensor
 
 

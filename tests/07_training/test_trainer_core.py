@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from runs import deep_trainer, linear_trainer, shuffled, weights
+
 from tinytorch.data import DataLoader
+from tinytorch.nn.layers import Linear, Sequential
 from tinytorch.nn.losses import mse_loss
 from tinytorch.nn.normalization import BatchNorm1d, Dropout
 from tinytorch.optim import SGD, ExponentialLR, ReduceLROnPlateau
-from tinytorch.training import Callback, EarlyStopping, NonFiniteError, Trainer, train_step
-
-from tinytorch.nn.layers import Linear, Sequential
 from tinytorch.tensor import tensor
+from tinytorch.training import Callback, EarlyStopping, NonFiniteError, Trainer, train_step
 
 
 class Spy(Callback):

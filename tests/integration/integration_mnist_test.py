@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
+
 from tinytorch.data import DataLoader, load_digits, random_split
+from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.nn.losses import CrossEntropyLoss
 from tinytorch.nn.normalization import Dropout
 from tinytorch.optim import AdamW, CosineAnnealingLR
-from tinytorch.training import Trainer, accuracy
-
-from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.tensor import Generator, manual_seed
+from tinytorch.training import Trainer, accuracy
 
 pytestmark = [pytest.mark.integration, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7, 8)]
 EPOCHS, REACH = 30, 0.97

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+
 from tinytorch.data import DataLoader, TensorDataset
+from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.nn.losses import cross_entropy, mse_loss
 from tinytorch.nn.normalization import BatchNorm1d, Dropout
 from tinytorch.optim import SGD, Adam
-from tinytorch.training import Callback, Trainer
-
-from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.tensor import manual_seed, randn, tensor
+from tinytorch.training import Callback, Trainer
 
 pytestmark = [pytest.mark.integration, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7, 8)]
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+
 from tinytorch.data import DataLoader, TensorDataset
+from tinytorch.nn.layers import GELU, Linear, ReLU, Sequential
 from tinytorch.nn.losses import CrossEntropyLoss, huber_loss, mse_loss
 from tinytorch.optim import SGD, Adagrad, Adam, AdamW, OneCycleLR, RMSprop
-from tinytorch.training import Trainer, accuracy
-
-from tinytorch.nn.layers import GELU, Linear, ReLU, Sequential
 from tinytorch.tensor import manual_seed, randn, tensor
+from tinytorch.training import Trainer, accuracy
 
 
 def blobs(n=120):
