@@ -1,22 +1,28 @@
 """Right work keeps its points, however unusual: every submission of unusual/ gets full marks."""
 
+import importlib
 import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.grading.unusual.submissions import SUBMISSIONS
-from tests.grading.unusual.work import Work
+from tests.grading.unusual.work import UNUSUAL, Work
 from tito.grading.grade import Grader, Release
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("01_tensor", "02_autograd", "03_layers")
+MODULES = sorted(path.stem for path in Path(__file__).with_name("unusual").glob("[0-9]*.py"))
+for module in MODULES:
+    importlib.import_module(f"tests.grading.unusual.{module}")
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
     pytest.mark.long,
 ]
+
+
+def module_of(change):
+    return change.__module__.rpartition(".")[2]
 
 
 @cache
@@ -32,15 +38,15 @@ def grader(request):
 
 # In the order of the modules: one warm sandbox at a time.
 @pytest.mark.parametrize(
-    ("grader", "unusual"),
-    [(one.module, one) for one in SUBMISSIONS],
-    ids=lambda value: getattr(value, "name", ""),
+    ("grader", "change"),
+    [(module_of(change), change) for change in UNUSUAL],
+    ids=lambda value: getattr(value, "__name__", ""),
     indirect=["grader"],
 )
-def test_full_marks(grader, unusual):
+def test_full_marks(grader, change):
     work = Work.of(grader.source)
-    before = work.notebook().__repr__()
-    notebook = unusual.change(work) or work.notebook()
+    before = repr(work.notebook())
+    notebook = change(work) or work.notebook()
     assert repr(notebook) != before, "this submission is as usual as any"
     result = grader.grade(notebook)
     lost = [
@@ -52,5 +58,5 @@ def test_full_marks(grader, unusual):
 
 
 def test_there_are_enough():
-    for module in MODULES:
-        assert sum(one.module == module for one in SUBMISSIONS) >= 10
+    counts = {module: sum(module_of(change) == module for change in UNUSUAL) for module in MODULES}
+    assert len(UNUSUAL) >= 30 and min(counts.values()) >= 2, counts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tito.grading.notebook import Source
@@ -75,3 +76,12 @@ class Work:
 
 def grade_id(cell: dict) -> str:
     return cell["metadata"].get("nbgrader", {}).get("grade_id", "")
+
+
+UNUSUAL: list[Callable[[Work], dict | None]] = []
+
+
+def unusual(change: Callable[[Work], dict | None]) -> Callable[[Work], dict | None]:
+    """Marks a function of tests/grading/unusual/NN_name.py as a submission of that module: it changes the finished work."""
+    UNUSUAL.append(change)
+    return change
