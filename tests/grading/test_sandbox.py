@@ -90,9 +90,17 @@ def test_a_probe_sees_the_state_at_its_snapshot(any_box):
     assert any_box.run(job).probes == {("1", "probe"): 1, ("2", "probe"): 2}
 
 
-def test_probes_do_not_see_each_other(any_box):
-    probes = [probe("seen.append(1)\nreturn len(seen)", name) for name in ("probe_1", "probe_2")]
-    run = any_box.run(Job([Cell("a", "seen = []")], {"a": "t"}, {"t": probes}))
+def test_a_probe_after_one_that_failed_begins_afresh(any_box):
+    count = "seen.append(1)\nreturn len(seen)"
+    probes = [probe(count, "probe_1"), probe(f"{count.splitlines()[0]}\nraise ValueError", "probe_2")]
+    run = any_box.run(Job([Cell("a", "seen = []")], {"a": "t"}, {"t": [*probes, probe(count, "probe_3")]}))
+    first, second, third = run.probes.values()
+    assert (first, second.kind, third) == (1, "ValueError", 1)
+
+
+def test_the_probes_of_one_task_see_nothing_of_anothers(any_box):
+    probes = {task: [probe("seen.append(1)\nreturn len(seen)")] for task in ("t", "u")}
+    run = any_box.run(Job([Cell("a", "seen = []"), Cell("b", "")], {"a": "t", "b": "u"}, probes))
     assert list(run.probes.values()) == [1, 1]
 
 

@@ -90,11 +90,6 @@ class Box:
             fork.close()
             raise
 
-    def greet(self, peer: Peer) -> None:
-        """Gone unless the process behind `peer` answers."""
-        peer.send({"greeting": True})
-        self._hello(peer)
-
     def ask(self, request: dict) -> None:
         try:
             self.warden.send(request)
@@ -290,32 +285,33 @@ class Play:
     def ask_all(
         self, box: Box, snapshots: dict[str, tuple[Peer, int]], task: str, probes: list[Probe]
     ) -> list[Any] | None:
-        """The values of a task's probes, each from its own fork of the snapshot; None when that was dead before."""
-        peer, pid = snapshots.pop(task)
-        values, late = [], False
+        """The values of a task's probes, in one fork of the snapshot while all goes well; None when the snapshot was dead before.
+
+        Whatever fails may leave things as they should not be: the probe after it gets a fork of its own.
+        """
+        peer, kept = snapshots.pop(task)
+        values, fork, late = [], None, False
         for probe in probes:
             if late or time.monotonic() > self.deadline:
                 values.append(Error("TimeLimit", "not run, because there was no time left"))
                 continue
-            try:
-                if probe is probes[-1]:  # nobody needs the snapshot after this one: it need not be forked
-                    box.greet(peer)
-                    fork = peer
-                else:
-                    fork, pid = box.fork(peer, self.limits.result)
-            except Gone:
-                if not values:
-                    return None
-                values.append(box.lost or Error("Died", "ended its own process"))
-                continue
-            value = self.ask(box, fork, probe)
-            fork.close()
-            values.append(value)
-            late = isinstance(value, Error) and value.kind == "TimeLimit"
-            if late:
-                box.ask({"kill": [pid]})
-        if box.lost is None:
-            box.sweep([pid for _, pid in snapshots.values()])  # nothing of this task is left beside the next
+            if fork is None:
+                try:
+                    fork, _ = box.fork(peer, self.limits.result)
+                except Gone:
+                    if not values:
+                        return None
+                    values.append(box.lost or Error("Died", "ended its own process"))
+                    continue
+            values.append(self.ask(box, fork, probe))
+            if isinstance(values[-1], Error):
+                late = values[-1].kind == "TimeLimit"
+                fork.close()
+                if box.lost is None:
+                    box.sweep([kept, *(pid for _, pid in snapshots.values())])
+                fork = None
+        for process in filter(None, (fork, peer)):
+            process.close()
         return values
 
     def ask(self, box: Box, fork: Peer, probe: Probe) -> Any:

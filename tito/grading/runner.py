@@ -7,7 +7,7 @@ Processes
     zygote      starts once, imports what every submission needs, never runs student code; forks one box after the other
     warden      process 1 of a box (its own PID namespace): watches memory, kills on request; its end is the end of all
     main        runs the cells, one after the other, in one IPython shell
-    snapshots   forks of main, paused after a cell; forked once more for each probe but the last
+    snapshots   forks of main, paused after a cell; forked once more for the probes, and again after one that fails
 
 Protocol
     A frame is four bytes of length and then JSON, over a Unix socket; a request may carry sockets with it (SCM_RIGHTS).
@@ -21,7 +21,6 @@ Protocol
                       (by itself)                           -> {"memory": bytes}, and the box ends
     to main or a fork {"cell": source}                      -> {"output": {...}}..., {"done": error or null}
                       {"fork": true} + a socket             -> {"pid": n} on that socket, where the fork listens from now on
-                      {"greeting": true}                    -> {"pid": n}
                       {"probe": source, "name":, "seed":}   -> {"value": encoded} or {"error": error}
                       end of file                              exits
     An error is {"kind": type name, "message": text, "line": number of the cell's line or null, "text": that line}.
@@ -315,13 +314,12 @@ def serve(channel, shell, limits):
             channel.send({"done": error})
         elif "probe" in request:
             channel.send(run_probe(shell, request))
-        elif "greeting" in request:
-            channel.send({"pid": me})
         elif "fork" in request:
             pid = fork()
             if pid == 0:
                 channel.close()
                 channel, me, forks = Channel(sockets[0]), getpid(), []
+                gc.freeze()  # a collection would copy every page that is still shared
                 channel.send({"pid": me})
             else:
                 forks += [pid] if pid else []
