@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-slow mutants bench bench-grading book sync lint clean distclean bubblewrap
+.PHONY: help demo lab test test-slow mutants planted bench bench-grading book sync lint clean distclean bubblewrap
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test-slow: .venv/.test bubblewrap  ## the tests marked slow
 
 mutants: .venv/.test bubblewrap  ## mechanical mutants of every solution: killed, survived, equivalent
 	$(BIN)/python -m tito.grading.mutants
+
+planted: .venv/.test  ## faults planted in copies of the library: which integration test catches which
+	$(BIN)/python -m tests.course.planted_faults
 
 bench: .venv/.test  ## tinytorch beside PyTorch and bare NumPy
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""Do gradients reach every layer, are they right, and does training work? (Modules 01 to 03 so far.)
+"""Do gradients reach every layer, are they right, and does training work? (Modules 01 to 08; a test that needs more than 03 says so.)
 
 See README.md for the pattern, and flow.py for the questions. A failure names the layer where the chain broke.
 """
@@ -399,6 +399,174 @@ def test_the_same_seed_trains_the_same_model():
         return flow.descend(model.parameters(), lambda: model(x).square().mean(), rate=0.1, steps=5)
 
     assert run() == run()
+
+
+# ---------------------------------------------------------------- from losses, through norms, out of batches, into optimizers (04 to 08)
+
+CLASSES = np.array([0, 2, 1, 1, 0])
+LOSSES = {
+    "MSELoss": lambda: (nn.MSELoss(), data(5, 3, seed=1)),
+    "L1Loss": lambda: (nn.L1Loss(), data(5, 3, seed=1)),
+    "SmoothL1Loss": lambda: (nn.SmoothL1Loss(beta=0.5), data(5, 3, seed=1)),
+    "HuberLoss": lambda: (nn.HuberLoss(delta=0.5), data(5, 3, seed=1)),
+    "CrossEntropyLoss": lambda: (nn.CrossEntropyLoss(label_smoothing=0.1), tinytorch.tensor(CLASSES)),
+    "CrossEntropyLoss, probabilities": lambda: (nn.CrossEntropyLoss(), tinytorch.softmax(data(5, 3, seed=1), 1)),
+    "BCEWithLogitsLoss": lambda: (nn.BCEWithLogitsLoss(), (data(5, 3, seed=1) > 0).double()),
+    "FocalLoss": lambda: (nn.FocalLoss(), (data(5, 3, seed=1) > 0).double()),
+}
+AFTER = {  # losses that take what an activation gives
+    "NLLLoss": lambda: (nn.LogSoftmax(dim=1), nn.NLLLoss(), tinytorch.tensor(CLASSES)),
+    "BCELoss": lambda: (nn.Sigmoid(), nn.BCELoss(), (data(5, 3, seed=1) > 0).double()),
+    "KLDivLoss": lambda: (nn.LogSoftmax(dim=1), nn.KLDivLoss(), tinytorch.softmax(data(5, 3, seed=1), 1)),
+}
+
+
+@pytest.mark.modules(4)
+@pytest.mark.parametrize("name", [*LOSSES, *AFTER])
+def test_from_each_loss(name):
+    end, criterion, target = AFTER[name]() if name in AFTER else (nn.Identity(), *LOSSES[name]())
+    model, x = mlp(4, 6, 3), data(5, 4).requires_grad_()
+    flow.check(model, lambda: criterion(end(model(x)), target), {"the input": x})
+
+
+@pytest.mark.modules(4)
+def test_a_very_wrong_and_very_sure_classifier_still_learns():
+    """Logits of ten thousand: the loss is finite, and so is every gradient."""
+    model, x = mlp(4, 5, 3), data(5, 4)
+    with tinytorch.no_grad():
+        model[-1].weight.mul_(1e4)
+    loss = nn.CrossEntropyLoss()(model(x), tinytorch.tensor(CLASSES))
+    loss.backward()
+    assert np.isfinite(loss.item()) and loss.item() > 100
+    flow.reach_every_layer(model)
+
+
+NORMS = {
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(6), (5, 6)),
+    "BatchNorm1d, 3-d": (lambda: nn.BatchNorm1d(6), (2, 6, 4)),
+    "BatchNorm1d, evaluation": (lambda: nn.BatchNorm1d(6).eval(), (5, 6)),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(6), (2, 6, 3, 2)),
+    "LayerNorm": (lambda: nn.LayerNorm(6), (5, 6)),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 6), (3, 6, 4)),
+    "RMSNorm": (lambda: nn.RMSNorm(6), (5, 6)),
+    "Dropout": (lambda: nn.Dropout(0.4), (5, 6)),
+    "Dropout, evaluation": (lambda: nn.Dropout(0.4).eval(), (5, 6)),
+}
+
+
+class Scaled(nn.Module):
+    """A parameter before the layer and one after it: both hear of the loss only through the layer."""
+
+    def __init__(self, layer, shape):
+        super().__init__()
+        self.before, self.layer = nn.Parameter(data(*shape, seed=2)), layer
+        self.after = nn.Parameter(data(*shape, seed=3))
+
+    def forward(self):
+        tinytorch.manual_seed(4)  # the same elements are dropped in every call
+        return (self.layer(self.before) * self.after).tanh()
+
+
+@pytest.mark.modules(8)
+@pytest.mark.parametrize("name", NORMS)
+def test_through_each_norm(name):
+    make, shape = NORMS[name]
+    model = Scaled(make(), shape).double()
+    flow.check(model, lambda: (model() * data(*shape, seed=1)).sum())
+
+
+class Deep(nn.Module):
+    """Fifty layers, with residual connections and norms or without."""
+
+    def __init__(self, depth, width, helped):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(width, width) for _ in range(depth)])
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(depth)]) if helped else None
+
+    def forward(self, x):
+        for i, layer in enumerate(self.layers):
+            x = layer(x).tanh() if self.norms is None else x + layer(self.norms[i](x)).tanh()
+        return x
+
+
+@pytest.mark.modules(8)
+def test_norms_and_residuals_carry_gradients_through_fifty_layers():
+    """Without them the first layer hears less than a millionth of what the last one hears; with them at least a tenth."""
+    heard = {}
+    for helped in (False, True):
+        tinytorch.manual_seed(0)
+        model = Deep(50, 16, helped).double()
+        model(data(32, 16)).square().mean().backward()
+        flow.reach_every_layer(model)
+        first, last = (model.layers[i].weight.grad.norm().item() for i in (0, -1))
+        heard[helped] = first / last
+    assert heard[False] < 1e-6 and heard[True] > 0.1, heard
+
+
+@pytest.mark.modules(8)
+def test_checkpointing_changes_no_gradient():
+    """To the bit, also where the block draws random numbers: its second run has to draw the same."""
+    from tinytorch.utils.checkpoint import checkpoint
+
+    blocks = [nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 8), nn.Tanh(), nn.Dropout(0.3)) for _ in range(6)]
+    model, x, found = nn.ModuleList(blocks).double(), data(4, 8).requires_grad_(), []
+    for run in (lambda block, h: block(h), checkpoint):
+        tinytorch.manual_seed(0)
+        model.zero_grad()
+        x.grad, h = None, x
+        for block in model:
+            h = h + run(block, h)
+        h.square().mean().backward()
+        flow.reach_every_layer(model)
+        found.append([p.grad.numpy().copy() for p in (*model.parameters(), x)])
+    assert all((a == b).all() for a, b in zip(*found))
+
+
+OPTIMIZERS = {
+    "SGD": {"lr": 0.1, "momentum": 0.9},
+    "Adam": {"lr": 0.01},
+    "AdamW": {"lr": 0.01},
+    "RMSprop": {"lr": 0.01},
+    "Adagrad": {"lr": 0.1},
+    "Adadelta": {"lr": 1.0},
+}
+
+
+@pytest.mark.modules(4, 5, 6, 8)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_batch_to_update_with_each_optimizer(name):
+    """Loader, network with norm and dropout, loss, optimizer: every layer moves, and the loss falls below a half in 30 epochs."""
+    from tinytorch import optim
+    from tinytorch.data import DataLoader, TensorDataset
+
+    x = data(48, 4)
+    pairs = TensorDataset(x, (x[:, :1] > 0).long().squeeze(1))
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2)).double()
+    optimizer = getattr(optim, name)(model.parameters(), **OPTIMIZERS[name])
+    before, losses = [p.detach().numpy().copy() for p in model.parameters()], []
+    for _ in range(30):
+        for inputs, labels in DataLoader(pairs, batch_size=16, shuffle=True):
+            optimizer.zero_grad()
+            loss = nn.CrossEntropyLoss()(model(inputs), labels)
+            loss.backward()
+            losses.append(loss.item())
+            optimizer.step()
+    for (layer, p), start in zip(model.named_parameters(), before):
+        assert layer == "0.bias" or np.abs(p.detach().numpy() - start).max() > 1e-3, f"{layer} did not move"
+    assert np.mean(losses[-3:]) < 0.5 * np.mean(losses[:3]), f"from {losses[:3]} only to {losses[-3:]}"
+
+
+@pytest.mark.modules(4, 8)
+@pytest.mark.parametrize("cut", ["layers.1", "layers.3"])
+def test_a_failure_names_the_layer_in_a_normalised_network_too(cut):
+    model = Deep(5, 8, helped=False).double()
+    model.norms = nn.ModuleList([nn.LayerNorm(8) for _ in range(5)]).double()
+    number = int(cut[-1])
+    model.layers[number].register_forward_hook(lambda module, inputs, output: output.detach())
+    branch = model.layers[number].weight
+    with pytest.raises(AssertionError, match=rf"broke at (norms|layers)\.{number}\."):
+        flow.check(model, lambda: nn.MSELoss()(model(data(3, 8)), data(3, 8, seed=1)))
+    assert branch.grad is None
 
 
 # ---------------------------------------------------------------- cost

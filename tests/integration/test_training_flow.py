@@ -102,3 +102,50 @@ def test_padding_costs_nothing_from_loader_to_loss():
         x, y = tensor(np.float32(sequence[:-1])).unsqueeze(1), tensor(np.array(sequence[1:]))
         losses, count = losses + cross_entropy(model(x), y, reduction="sum").item(), count + len(y)
     assert np.isclose(together, losses / count, rtol=1e-5)
+
+
+class Modes(Callback):
+    """Which mode every step and every epoch ended in."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_step_end(self, trainer):
+        self.seen.append(trainer.model.training)
+
+    on_epoch_end = on_step_end
+
+
+def test_layers_that_know_two_modes_are_switched_and_switched_back():
+    """Training mode in every step, also after an evaluation; evaluation draws nothing and moves nothing."""
+    model, modes = deep(), Modes()
+    trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.01), callbacks=[modes])
+    trainer.fit(DataLoader(problem(), 32), DataLoader(problem(), 32), epochs=2)
+    assert modes.seen == [True] * 8
+    before = model.state_dict()["1.running_mean"].numpy().copy()
+    first, second = (trainer.evaluate(DataLoader(problem(), 32)) for _ in range(2))
+    assert first == second and (model.state_dict()["1.running_mean"].numpy() == before).all()
+    model.eval()
+    trainer.evaluate(DataLoader(problem(), 32))
+    assert not model.training
+
+
+def test_batch_norm_trains_on_its_batch_and_answers_with_what_it_has_seen():
+    model, x = BatchNorm1d(4), randn(64, 4) * 3 + 5
+    y = model(x).detach().numpy()
+    assert abs(y.mean(0)).max() < 1e-5 and abs(y.std(0) - 1).max() < 1e-2, "in training the batch's own statistics"
+    for _ in range(100):
+        model(x)
+    seen, one = model.eval()(x).detach().numpy(), model(x[:1]).detach().numpy()
+    assert abs(seen.mean(0)).max() < 0.05, "the running statistics have come near the batch's"
+    assert np.allclose(one, seen[:1], atol=1e-5), "in evaluation a sample's answer does not depend on the batch"
+
+
+def test_adam_takes_full_steps_from_the_first_one_on():
+    """Without the correction of its averages the first step would be three times too large, or ten times too small."""
+    layer = Linear(3, 2)
+    before = layer.weight.detach().numpy().copy()
+    optimizer = Adam(layer.parameters(), lr=0.01)
+    mse_loss(layer(randn(8, 3)), randn(8, 2)).backward()
+    optimizer.step()
+    assert np.allclose(abs(layer.weight.detach().numpy() - before), 0.01, rtol=1e-3)

@@ -289,7 +289,7 @@ class Play:
 
         Whatever fails may leave things as they should not be: the probe after it gets a fork of its own.
         """
-        peer, kept = snapshots.pop(task)
+        peer, _ = snapshots.pop(task)
         values, fork, late = [], None, False
         for probe in probes:
             if late or time.monotonic() > self.deadline:
@@ -297,7 +297,7 @@ class Play:
                 continue
             if fork is None:
                 try:
-                    fork, _ = box.fork(peer, self.limits.result)
+                    fork, pid = box.fork(peer, self.limits.result)
                 except Gone:
                     if not values:
                         return None
@@ -306,12 +306,13 @@ class Play:
             values.append(self.ask(box, fork, probe))
             if isinstance(values[-1], Error):
                 late = values[-1].kind == "TimeLimit"
+                box.ask({"kill": [pid]})
                 fork.close()
-                if box.lost is None:
-                    box.sweep([kept, *(pid for _, pid in snapshots.values())])
                 fork = None
         for process in filter(None, (fork, peer)):
             process.close()
+        if box.lost is None and any(isinstance(value, Error) for value in values):
+            box.sweep([pid for _, pid in snapshots.values()])  # nothing of what failed is left beside the next task
         return values
 
     def ask(self, box: Box, fork: Peer, probe: Probe) -> Any:

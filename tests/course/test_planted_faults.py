@@ -1,0 +1,32 @@
+"""The tests of the integration tests: whole code passes them, and each of these broken copies of the package fails one."""
+
+import planted_faults
+import pytest
+
+FAULTS = planted_faults.faults()
+# A few from all modules in every run; the others with `make test-slow` or `make planted`.
+SAMPLE = FAULTS[::5]
+
+
+def test_the_unbroken_package_passes(tmp_path):
+    planted_faults.copy_course(tmp_path)
+    assert planted_faults.failing(tmp_path, "-k", "quick") == []
+
+
+def test_every_fault_can_be_planted(tmp_path):
+    for number, fault in enumerate(FAULTS):
+        planted_faults.copy_course(tmp_path / str(number))
+        fault.plant(tmp_path / str(number) / "tinytorch")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(f, marks=() if f in SAMPLE else pytest.mark.slow) for f in FAULTS],
+    ids=lambda fault: fault.name,
+)
+def test_is_caught(fault):
+    assert planted_faults.caught_by(fault), f"no integration test noticed: {fault.name}"
+
+
+def test_there_are_enough():
+    assert len(FAULTS) >= 20
