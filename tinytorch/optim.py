@@ -42,16 +42,17 @@ def sgd_step(p, g, state, s, *, lr, momentum=0.0, dampening=0.0, nesterov=False)
     ### END SOLUTION
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #06-2-solution
-def adam_step(p, g, state, s, *, lr, betas=(0.9, 0.999), eps=1e-8):
+def adam_step(p, g, state, s, *, lr, betas=(0.9, 0.999), eps=1e-8, amsgrad=False):
     """One step of Adam on the array p, in place.
 
     p, g, s: float arrays of one shape: parameter, gradient (not changed), scratch
-    state: dict that keeps "step" (int), "exp_avg" and "exp_avg_sq". Allocates nothing after the first step.
+    state: dict that keeps "step" (int), "exp_avg", "exp_avg_sq" and, with amsgrad, "max_exp_avg_sq". Allocates nothing after the first step.
     Sources: https://arxiv.org/abs/1412.6980, https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
     """
     ### BEGIN SOLUTION
     if not state:
         state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
+        state.update({"max_exp_avg_sq": np.zeros_like(p)} if amsgrad else {})
     m, v = state["exp_avg"], state["exp_avg_sq"]
     state["step"] += 1
     m *= betas[0]
@@ -61,6 +62,8 @@ def adam_step(p, g, state, s, *, lr, betas=(0.9, 0.999), eps=1e-8):
     np.multiply(g, g, out=s)
     s *= 1 - betas[1]
     v += s
+    if amsgrad:
+        v = np.maximum(v, state["max_exp_avg_sq"], out=state["max_exp_avg_sq"])
     np.sqrt(v, out=s)
     s /= math.sqrt(1 - betas[1] ** state["step"])
     s += eps
@@ -77,11 +80,11 @@ def rmsprop_step(p, g, state, s, *, lr=0.01, alpha=0.99, eps=1e-8, momentum=0.0,
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
     ### BEGIN SOLUTION
-    v = state.setdefault("square_avg", None)
-    if v is None:
-        v = state["square_avg"] = np.zeros_like(p)
+    if not state:
+        state["square_avg"] = np.zeros_like(p)
         state.update({"grad_avg": np.zeros_like(p)} if centered else {})
         state.update({"momentum_buffer": np.zeros_like(p)} if momentum else {})
+    v = state["square_avg"]
     v *= alpha
     np.multiply(g, g, out=s)
     s *= 1 - alpha
@@ -208,7 +211,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError("params must be an iterable of Tensors or dicts, got one Tensor; write [tensor]")
         if not groups:
-            raise ValueError("optimizer got an empty parameter list; is model.parameters() empty, or an iterator that was used up?")
+            raise ValueError("optimizer got an empty parameter list; give model.parameters() (is it an iterator that was used up?)")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -218,11 +221,11 @@ class Optimizer:
         known = {id(p) for old in self.param_groups for p in old["params"]}
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"optimizer can only optimize Tensors, got {type(p).__name__}")
+                raise TypeError(f"optimizer can only optimize Tensors, got {type(p).__name__}; give the Tensors themselves, as model.parameters() does")
             if p.grad_fn is not None:
                 raise ValueError("can't optimize a non-leaf Tensor: give the parameter itself, not something computed from it")
             if id(p) in known:
-                raise ValueError("a parameter appears twice; each parameter belongs to one parameter group, once")
+                raise ValueError(f"a parameter of shape {p.shape} appears twice; each parameter belongs to one parameter group, once: remove one of them")
             known.add(id(p))
         self.param_groups.append({**self.defaults, **group, "params": params})
 
@@ -240,7 +243,7 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    self.update(p.array, p.grad.array, self.state.setdefault(id(p), {}), group)
+                    self.update(p.array, p.grad.array, self.state.setdefault(p, {}), group)
                     p._version[0] += 1
         return loss
 
@@ -261,21 +264,21 @@ class Optimizer:
         """
         index = {id(p): i for i, p in enumerate(self._parameters())}
         groups = [{**group, "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups]
-        return {"state": {index[key]: dict(value) for key, value in self.state.items()}, "param_groups": groups}
+        return {"state": {index[id(p)]: dict(value) for p, value in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict):
         """Restore what state_dict returned, into copies. ValueError when the groups do not fit this optimizer's."""
         groups = state_dict["param_groups"]
         have, came = ([len(g["params"]) for g in gs] for gs in (self.param_groups, groups))
         if have != came:
-            raise ValueError(f"loaded state dict has groups of {came} parameters, this optimizer of {have}: build it from the same model first")
+            raise ValueError(f"loaded state dict has groups of {came} parameters, this optimizer has groups of {have}: build it from the same model first")
         for own, loaded in zip(self.param_groups, groups):
             own.update({name: value for name, value in loaded.items() if name != "params"})
         order = [i for group in groups for i in group["params"]]
         position = dict(zip(order, self._parameters()))
         copy = lambda value: value.copy() if hasattr(value, "copy") else value  # noqa: E731
         self.state = {
-            id(position[i]): {name: copy(value) for name, value in state.items()} for i, state in state_dict["state"].items()
+            position[i]: {name: copy(value) for name, value in state.items()} for i, state in state_dict["state"].items()
         }
 
     def __repr__(self):
@@ -287,10 +290,10 @@ class Optimizer:
 def _check(**options):
     """Raise ValueError for an option outside its range, naming it. Negative values are never allowed; betas and rho lie in [0, 1)."""
     for name, value in options.items():
-        for v in value if isinstance(value, tuple) else (value,):
-            if v < 0 or (name in ("betas", "rho") and v >= 1):
-                allowed = "in [0, 1)" if name in ("betas", "rho") else ">= 0"
-                raise ValueError(f"Invalid {name} value: {value}; it must be {allowed}")
+        for v in value if isinstance(value, (tuple, list)) else (value,):
+            if not v >= 0 or (name in ("betas", "rho") and v >= 1):
+                allowed = "in [0, 1)" if name in ("betas", "rho") else "of 0 or more"
+                raise ValueError(f"Invalid {name} value: {value}; choose one {allowed}")
 
 
 def _pick(group, *names):
@@ -303,7 +306,7 @@ class SGD(Optimizer):
     def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False):
         _check(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+            raise ValueError(f"Nesterov momentum requires a momentum and zero dampening, got {momentum} and {dampening}; give momentum=0.9, say, or leave nesterov out")
         super().__init__(params, dict(lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
                                       nesterov=nesterov, maximize=maximize))
 
@@ -313,28 +316,28 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam, with an L2 penalty when weight_decay is set."""
+    """Adam, with an L2 penalty when weight_decay is set, or AdamW's decay when it is decoupled."""
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, *, maximize=False):
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, maximize=False,
+                 decoupled_weight_decay=False):
         _check(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize))
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
+                                      maximize=maximize, decoupled_weight_decay=decoupled_weight_decay))
 
     def update(self, p, g, state, group):
-        g = l2_gradient(p, g, self.scratch(p, 1), **_pick(group, "weight_decay", "maximize"))
-        adam_step(p, g, state, self.scratch(p), **_pick(group, "lr", "betas", "eps"))
+        decoupled = group["decoupled_weight_decay"]
+        if decoupled:
+            decay_weights(p, **_pick(group, "lr", "weight_decay"))
+        decay = 0 if decoupled else group["weight_decay"]
+        g = l2_gradient(p, g, self.scratch(p, 1), weight_decay=decay, maximize=group["maximize"])
+        adam_step(p, g, state, self.scratch(p), **_pick(group, "lr", "betas", "eps", "amsgrad"))
 
 
-class AdamW(Optimizer):
+class AdamW(Adam):
     """Adam with decoupled weight decay. Source: https://arxiv.org/abs/1711.05101"""
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, *, maximize=False):
-        _check(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize))
-
-    def update(self, p, g, state, group):
-        decay_weights(p, **_pick(group, "lr", "weight_decay"))
-        g = l2_gradient(p, g, self.scratch(p, 1), maximize=group["maximize"])
-        adam_step(p, g, state, self.scratch(p), **_pick(group, "lr", "betas", "eps"))
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False):
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #2cc4fb49
 class RMSprop(Optimizer):
@@ -383,7 +386,7 @@ def _grads(parameters):
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
     """Scale the gradients in place so that their norm, taken together, is at most max_norm. Returns the norm before, a 0-d Tensor.
 
-    error_if_nonfinite: raise RuntimeError instead of spreading NaN or Inf into every gradient.
+    error_if_nonfinite: raise RuntimeError when that norm is NaN or Inf, instead of going on with gradients that are broken.
     """
     grads = _grads(parameters)
     norm = total_norm(grads, float(norm_type))
@@ -482,7 +485,7 @@ class LRScheduler:
 
     def __init__(self, optimizer, **options):
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(self).__name__} needs an Optimizer, got {type(optimizer).__name__}")
+            raise TypeError(f"{type(self).__name__} needs an Optimizer, got {type(optimizer).__name__}; give the optimizer whose rate it is to set")
         self.optimizer, self.options, self.last_epoch = optimizer, options, -1
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
@@ -555,7 +558,9 @@ class LinearLR(LRScheduler):
 
     def __init__(self, optimizer, start_factor=1 / 3, end_factor=1.0, total_iters=5):
         if not 0 < start_factor <= 1:
-            raise ValueError("Starting multiplicative factor expected to be greater than 0 and less or equal to 1.")
+            raise ValueError(f"Starting multiplicative factor expected to be greater than 0 and less or equal to 1, got {start_factor}; give the share of the initial rate")
+        if not 0 <= end_factor <= 1:
+            raise ValueError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}; give the share of the initial rate")
         super().__init__(optimizer, start_factor=start_factor, end_factor=end_factor, total_iters=total_iters)
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #24460129
@@ -566,7 +571,7 @@ class LambdaLR(LRScheduler):
         n = len(optimizer.param_groups)
         self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * n
         if len(self.lr_lambdas) != n:
-            raise ValueError(f"Expected {n} lr_lambdas, one for each parameter group, but got {len(self.lr_lambdas)}")
+            raise ValueError(f"Expected {n} lr_lambdas, one for each parameter group, but got {len(self.lr_lambdas)}; give one function for all of them")
         super().__init__(optimizer)
 
     def step(self):
@@ -576,22 +581,42 @@ class LambdaLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One warm-up and one annealing over total_steps steps (or epochs * steps_per_epoch), stepped after every batch."""
+    """One warm-up and one annealing over total_steps steps (or epochs * steps_per_epoch), stepped after every batch.
 
-    def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
-                 div_factor=25.0, final_div_factor=1e4):
+    anneal_strategy: "cos" or "linear" legs. With cycle_momentum, momentum (Adam's first beta) walks the other way, from max_momentum to base_momentum and back.
+    """
+
+    def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy="cos",
+                 cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=1e4):
         total_steps = total_steps or (epochs or 0) * (steps_per_epoch or 0)
         if total_steps <= 0:
-            raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
+            raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch); give one of them, above 0")
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}; choose one of them")
+        if cycle_momentum and not {"momentum", "betas"} & set(optimizer.param_groups[0]):
+            raise ValueError(f"{type(optimizer).__name__} has no momentum to cycle; give cycle_momentum=False")
         for group in optimizer.param_groups:
             group.pop("initial_lr", None)
-        super().__init__(optimizer, max_lr=max_lr, total_steps=total_steps, pct_start=pct_start,
-                         div_factor=div_factor, final_div_factor=final_div_factor)
+        self.linear, self.shape = anneal_strategy == "linear", dict(total_steps=total_steps, pct_start=pct_start)
+        self.momentum = dict(max_lr=base_momentum, div_factor=base_momentum / max_momentum, final_div_factor=1.0) if cycle_momentum else None
+        super().__init__(optimizer, max_lr=max_lr, div_factor=div_factor, final_div_factor=final_div_factor)
 
     def rate(self, lr, t):
-        if t >= self.options["total_steps"]:
-            raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.options['total_steps']}")
-        return one_cycle_lr(t, **self.options)
+        if t >= self.shape["total_steps"]:
+            raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.shape['total_steps']}; give more of them, or step less often")
+        return self.leg(t, **self.options)
+
+    def leg(self, t, max_lr, div_factor, final_div_factor):
+        if not self.linear:
+            return one_cycle_lr(t, max_lr=max_lr, div_factor=div_factor, final_div_factor=final_div_factor, **self.shape)
+        n, low = self.shape["total_steps"], max_lr / div_factor
+        return float(np.interp(t, [0, self.shape["pct_start"] * n - 1, n - 1], [low, max_lr, low / final_div_factor]))
+
+    def step(self):
+        super().step()
+        for group in self.optimizer.param_groups if self.momentum else ():
+            momentum = self.leg(self.last_epoch, **self.momentum)
+            group.update({"betas": (momentum, *group["betas"][1:])} if "betas" in group else {"momentum": momentum})
 
 
 class SequentialLR:
@@ -599,7 +624,7 @@ class SequentialLR:
 
     def __init__(self, optimizer, schedulers, milestones):
         if len(milestones) != len(schedulers) - 1:
-            raise ValueError(f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones, got {len(milestones)}")
+            raise ValueError(f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones, got {len(milestones)}; give the step at which each of the later ones begins")
         self.optimizer, self.schedulers, self.milestones, self.last_epoch = optimizer, schedulers, list(milestones), -1
         for scheduler in schedulers:
             scheduler.last_epoch = -1
@@ -626,24 +651,36 @@ class SequentialLR:
 
 
 class ReduceLROnPlateau:
-    """Multiply the rate by factor when the metric has not improved for more than patience epochs; step(metric) each epoch."""
+    """Multiply the rate by factor when the metric has not improved for more than patience epochs; step(metric) each epoch.
 
-    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, cooldown=0, min_lr=0.0, eps=1e-8):
+    threshold_mode: "rel", or "abs": better by the threshold itself; min_lr: a number, or one for each group.
+    """
+
+    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=0.0, eps=1e-8):
         if factor >= 1.0:
-            raise ValueError("Factor should be < 1.0.")
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode {mode} is unknown! It must be 'min' or 'max'")
-        self.optimizer, self.factor, self.min_lr, self.eps = optimizer, factor, min_lr, eps
-        self.options = dict(patience=patience, threshold=threshold, cooldown=cooldown, mode=mode)
+            raise ValueError(f"Factor should be < 1.0, got {factor}; the rate is multiplied by it, so take 0.1, say")
+        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+            raise ValueError(f"mode {mode} or threshold mode {threshold_mode} is unknown! Choose 'min' or 'max', and 'rel' or 'abs'")
+        n = len(optimizer.param_groups)
+        self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * n
+        if len(self.min_lrs) != n:
+            raise ValueError(f"expected {n} min_lrs, one for each parameter group, got {len(self.min_lrs)}; give one number for all")
+        absolute = threshold_mode == "abs"
+        self.optimizer, self.factor, self.eps = optimizer, factor, eps
+        self.margin = (threshold if mode == "min" else -threshold) if absolute else 0.0
+        self.options = dict(patience=patience, threshold=0.0 if absolute else threshold, cooldown=cooldown, mode=mode)
         self.state = {"best": math.inf if mode == "min" else -math.inf, "bad": 0, "cooldown": 0}
 
     def step(self, metric):
         """Note the epoch's metric, a number or a 0-d Tensor; cut the rates when it is time."""
-        if plateau_update(self.state, float(metric), **self.options):
-            for group in self.optimizer.param_groups:
-                lr = max(group["lr"] * self.factor, self.min_lr)
-                if group["lr"] - lr > self.eps:
-                    group["lr"] = lr
+        metric, best = float(metric), self.state["best"]
+        cut = plateau_update(self.state, metric + self.margin, **self.options)
+        if self.state["best"] != best:
+            self.state["best"] = metric
+        for group, least in zip(self.optimizer.param_groups, self.min_lrs) if cut else ():
+            lr = max(group["lr"] * self.factor, least)
+            if group["lr"] - lr > self.eps:
+                group["lr"] = lr
 
     def get_last_lr(self):
         """The current learning rate of each group."""
