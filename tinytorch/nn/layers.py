@@ -7,15 +7,15 @@ __all__ = ['NEAR', 'NEAR_BELOW', 'FAR', 'FAR_BELOW', 'SINGLE', 'GELU_SCALE', 'GE
            'linear_to_weight', 'linear_to_bias', 'check_linear', 'relu', 'relu_to_input', 'leaky_relu',
            'leaky_relu_to_input', 'polynomial', 'erf_double', 'erf_single', 'erf', 'in_blocks', 'normal_cdf',
            'normal_pdf', 'silu', 'silu_to_input', 'gelu_switch', 'gelu_switch_slope', 'gelu', 'gelu_to_input',
-           'shifted', 'softmax', 'softmax_to_input', 'log_softmax', 'log_softmax_to_input', 'Parameter', 'Module',
-           'check_new', 'named_member', 'add_hook', 'shown', 'grouped', 'register', 'joined', 'walk', 'members', 'call',
-           'LoadReport', 'load_error', 'replace_tensor', 'check_tensors', 'stored', 'load', 'calculate_gain',
-           'fan_in_and_fan_out', 'xavier_uniform_', 'kaiming_normal_', 'kaiming_std', 'fill_uniform_', 'fill_normal_',
-           'Linear', 'Indexed', 'position', 'Sequential', 'xavier_normal_', 'kaiming_uniform_', 'uniform_', 'normal_',
-           'trunc_normal_', 'constant_', 'ones_', 'zeros_', 'eye_', 'orthogonal_', 'in_place', 'functional_relu',
-           'functional_leaky_relu', 'functional_silu', 'functional_softmax', 'functional_log_softmax', 'checked_dim',
-           'Identity', 'Flatten', 'ReLU', 'LeakyReLU', 'SiLU', 'GELU', 'Sigmoid', 'Tanh', 'Softmax', 'LogSoftmax',
-           'ModuleList', 'ModuleDict']
+           'shifted', 'sum_product', 'softmax', 'softmax_to_input', 'log_softmax', 'log_softmax_to_input', 'Parameter',
+           'Module', 'check_new', 'named_member', 'add_hook', 'shown', 'grouped', 'register', 'joined', 'walk',
+           'members', 'call', 'LoadReport', 'load_error', 'replace_tensor', 'check_tensors', 'stored', 'load',
+           'calculate_gain', 'fan_in_and_fan_out', 'xavier_uniform_', 'kaiming_normal_', 'kaiming_std', 'fill_uniform_',
+           'fill_normal_', 'Linear', 'Indexed', 'position', 'Sequential', 'xavier_normal_', 'kaiming_uniform_',
+           'uniform_', 'normal_', 'trunc_normal_', 'constant_', 'ones_', 'zeros_', 'eye_', 'orthogonal_', 'in_place',
+           'functional_relu', 'functional_leaky_relu', 'functional_silu', 'functional_softmax',
+           'functional_log_softmax', 'checked_dim', 'Identity', 'Flatten', 'ReLU', 'LeakyReLU', 'SiLU', 'GELU',
+           'Sigmoid', 'Tanh', 'Softmax', 'LogSoftmax', 'ModuleList', 'ModuleDict']
 
 # %% ../../solutions/03_layers/03_layers.ipynb #5ab25bc4
 import math
@@ -286,6 +286,14 @@ def shifted(x, dim, dtype):
         return np.subtract(x, x.max(dim, keepdims=True, initial=-np.inf), out=np.empty_like(x))
 
 
+def sum_product(a, b, dim):
+    """The sum of a * b along dim, which stays with length 1. For arrays of one shape: in one pass, without the product."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor) or not a.ndim:
+        return total(a * b, dim=dim, keepdim=True)
+    last = (np.moveaxis(x, dim, -1) for x in (a, b))
+    return np.expand_dims(np.einsum("...i,...i->...", *last), dim)
+
+
 @Operation
 def softmax(x, *, dim, dtype=None):
     """exp(x), scaled so that the sum along dim is 1; computed in dtype, if given. Finite for all x; x is not changed.
@@ -295,7 +303,7 @@ def softmax(x, *, dim, dtype=None):
     ### BEGIN SOLUTION
     out = shifted(x, dim, dtype)
     np.exp(out, out=out)
-    out /= out.sum(dim, keepdims=True)
+    out *= 1 / out.sum(dim, keepdims=True)
     return out
     ### END SOLUTION
 
@@ -303,7 +311,9 @@ def softmax(x, *, dim, dtype=None):
 def softmax_to_input(g, out, dim, dtype=None):
     """The gradient for softmax's input, from its output."""
     ### BEGIN SOLUTION
-    return out * (g - total(g * out, dim=dim, keepdim=True))
+    g = g - sum_product(g, out, dim)
+    g *= out
+    return g
     ### END SOLUTION
 
 

@@ -76,36 +76,36 @@ def softmax_cross_entropy_forward(logits, target):
     """Row-wise -log softmax(logits)[target], finite for logits of any size.
 
     logits: float array (N, C); target: integer array (N,) with values in [0, C).
-    Returns the losses, an array (N,), and the probabilities, an array (N, C), of logits' dtype. logits is not changed.
+    Returns, in logits' dtype: the losses (N,); e (N, C), the exponentials of each row's logits minus their maximum; total (N,), the
+    row sums of e. logits is not changed.
     """
     ### BEGIN SOLUTION
-    p = logits - logits.max(1, keepdims=True)                              # (N, C)
-    picked = p[np.arange(len(target)), target]                             # (N,)
-    np.exp(p, out=p)
-    total = p.sum(1)                                                       # (N,)
-    p /= total[:, None]
-    return np.log(total) - picked, p
+    e = logits - logits.max(1, keepdims=True)                              # (N, C)
+    picked = e[np.arange(len(target)), target]                             # (N,)
+    np.exp(e, out=e)
+    total = e.sum(1)                                                       # (N,)
+    return np.log(total) - picked, e, total
     ### END SOLUTION
 
 
-def softmax_cross_entropy_backward(g, p, target):
-    """The gradient with respect to the logits: g * (p - onehot(target)), row by row.
+def softmax_cross_entropy_backward(g, e, total, target):
+    """The gradient with respect to the logits: g * (p - onehot(target)), row by row, where p = e / total.
 
-    g: array (N,), the gradient of each loss; p: array (N, C), the forward's probabilities, not changed; target: (N,).
-    Returns an array (N, C).
+    g: array (N,), the gradient of each loss, not changed; e (N, C) and total (N,): from the forward; target: (N,).
+    Returns e, overwritten with the gradient.
     """
     ### BEGIN SOLUTION
-    grad = p * g[:, None]                                                  # (N, C)
-    grad[np.arange(len(target)), target] -= g
-    return grad
+    e *= (g / total)[:, None]                                              # (N, C)
+    e[np.arange(len(target)), target] -= g
+    return e
     ### END SOLUTION
 
 # %% ../../solutions/04_losses/04_losses.ipynb #4d102001
 @Operation
 def softmax_cross_entropy(logits, *, target, saved):
     """-log softmax(logits)[target] for each row: logits (N, C), target integer array (N,), saved an empty list; Tensor (N,)."""
-    losses, p = softmax_cross_entropy_forward(logits, target)
-    saved.append(p)
+    losses, *kept = softmax_cross_entropy_forward(logits, target)
+    saved += kept
     return losses
 
 
@@ -113,7 +113,9 @@ def _softmax_cross_entropy_derivative(g, logits, target, saved):
     if isinstance(g, Tensor):
         onehot = np.eye(logits.shape[1], dtype=logits.dtype)[target]
         return (log_softmax(logits, dim=1).exp() - onehot) * g.unsqueeze(1)
-    return softmax_cross_entropy_backward(g, saved[0], target)
+    e, total = saved or softmax_cross_entropy_forward(logits, target)[1:]
+    saved.clear()  # e becomes the gradient
+    return softmax_cross_entropy_backward(g, e, total, target)
 
 
 derivative(softmax_cross_entropy, "x", _softmax_cross_entropy_derivative)
@@ -260,6 +262,8 @@ def _class_indices(input, target, ignore_index):
 
 def _rows(input):
     """(N, C, d1, ...) or (C,) -> (N * d1 * ..., C): one row of class scores for each target."""
+    if input.ndim == 2:
+        return input
     if input.ndim > 2:
         input = input.movedim(1, -1)                                     # (N, d1, ..., C)
     return input.reshape(-1, input.shape[-1])
