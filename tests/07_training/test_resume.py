@@ -8,177 +8,241 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from runs import deep_trainer, same, shuffled
+from runs import At, deep_trainer, differences, same, shuffled
 
 from tinytorch.data import DataLoader
-from tinytorch.training import (
-    Callback,
-    CheckpointError,
-    EarlyStopping,
-    checkpoint_path,
-    checkpoints,
-    newest_good,
-    pack,
-    unpack,
-)
+from tinytorch.nn.losses import mse_loss
+from tinytorch.optim import CosineAnnealingLR
+from tinytorch.tensor import randn
+from tinytorch.training import Callback, EarlyStopping, checkpoints, newest_good, unpack
 
-EPOCHS = 3
+EPOCHS, STEPS = 3, 12  # 8 batches, accumulated by two: 4 steps an epoch
 
 
-class Crash(Callback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_step_end(self, trainer):
-        if trainer.step == self.step:
-            raise RuntimeError("crash")
-
-
-def run(data, folder, callbacks=(), epochs=EPOCHS):
-    trainer, loader = deep_trainer(folder, callbacks=[EarlyStopping(patience=99), *callbacks]), shuffled(data)
+def run(data, folder, callbacks=(), epochs=EPOCHS, schedule="epoch", workers=0, **options):
+    trainer = deep_trainer(folder, callbacks=[EarlyStopping(patience=99), *callbacks], schedule=schedule, **options)
+    if schedule == "step":
+        trainer.scheduler = CosineAnnealingLR(trainer.optimizer, STEPS)
+    loader = shuffled(data, num_workers=workers)
     trainer.resume()
     trainer.fit(loader, DataLoader(data, 16), epochs=epochs)
     return trainer
 
 
-@pytest.mark.parametrize("step", range(1, 13))
-def test_interrupted_after_any_step(line, tmp_path, step):
+@pytest.mark.parametrize("schedule", ["epoch", "step"])
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
+def test_interrupted_after_any_step(line, tmp_path, step, schedule):
+    unbroken = run(line, tmp_path / "a", schedule=schedule)
+    with pytest.raises(RuntimeError, match="crash"):
+        run(line, tmp_path / "b", [At(step)], schedule=schedule)
+    assert newest_good(tmp_path / "b")[1]["step"] == step
+    same(unbroken, run(line, tmp_path / "b", schedule=schedule))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 8, 9, 12])
+def test_interrupted_in_the_middle_of_a_step(line, tmp_path, batch):
+    """After the forward pass of any batch: dropout has drawn, buffers have moved, half of the gradients are there."""
+    calls = []
+
+    def loss_fn(outputs, targets):
+        calls.extend([1] * (len(targets) == 8))  # the validation's batches have 16
+        if len(calls) == batch:
+            raise RuntimeError("crash")
+        return mse_loss(outputs, targets)
+
     unbroken = run(line, tmp_path / "a")
     with pytest.raises(RuntimeError, match="crash"):
-        run(line, tmp_path / "b", [Crash(step)])
-    resumed = run(line, tmp_path / "b")
-    same(unbroken, resumed)
+        run(line, tmp_path / "b", loss_fn=loss_fn)
+    same(unbroken, run(line, tmp_path / "b"))
 
 
-def test_an_exception_leaves_a_checkpoint_and_the_mode(line, tmp_path):
-    trainer = deep_trainer(tmp_path, callbacks=[Crash(5)])
-    trainer.model.eval()
+@pytest.mark.parametrize("event", ["on_fit_start", "on_epoch_end"])
+def test_interrupted_between_epochs_and_before_the_first_step(line, tmp_path, event):
+    """Twice: the second time in a run that was itself resumed."""
+
+    class Crash(Callback):
+        pass
+
+    def crash(trainer):
+        if trainer.step in (0, 4, 6):
+            raise RuntimeError("crash")
+
+    setattr(Crash, event, lambda self, trainer: crash(trainer))
+    unbroken = run(line, tmp_path / "a")
+    for callbacks in ([At(6)], [Crash()]):
+        if event == "on_epoch_end":
+            callbacks.reverse()
+        try:
+            run(line, tmp_path / "b", [*callbacks])
+        except RuntimeError:
+            continue
+    same(unbroken, run(line, tmp_path / "b"))
+
+
+def test_interrupted_every_two_steps(line, tmp_path):
+    unbroken = run(line, tmp_path / "a")
+    for step in range(2, STEPS, 2):
+        with pytest.raises(RuntimeError, match="crash"):
+            run(line, tmp_path / "b", [At(step)])
+    same(unbroken, run(line, tmp_path / "b"))
+
+
+def test_interrupted_with_worker_processes(line, tmp_path):
+    unbroken = run(line, tmp_path / "a")
     with pytest.raises(RuntimeError, match="crash"):
-        trainer.fit(shuffled(line), epochs=EPOCHS)
-    assert newest_good(tmp_path)[1]["step"] == 5 and not trainer.model.training
+        run(line, tmp_path / "b", [At(6)], workers=2)
+    same(unbroken, run(line, tmp_path / "b", workers=2))
 
 
-def test_ctrl_c_waits_for_the_step(line, tmp_path):
-    class Press(Callback):
-        def on_step_end(self, trainer):
-            if trainer.step == 4:
-                os.kill(os.getpid(), signal.SIGINT)
+def test_a_loader_without_a_state_goes_on_after_the_batches_that_were_seen(line, tmp_path):
+    batches = [*DataLoader(line, 8)]
 
+    def go(folder, *callbacks):
+        trainer = deep_trainer(folder, callbacks=[*callbacks])
+        trainer.resume()
+        trainer.fit(batches, epochs=2)
+        return trainer
+
+    unbroken = go(tmp_path / "a")
+    with pytest.raises(RuntimeError, match="crash"):
+        go(tmp_path / "b", At(3))
+    same(unbroken, go(tmp_path / "b"))
+
+
+class Memory(Callback):
+    """Remembers something of every step, and draws at random."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_step_end(self, trainer):
+        self.seen.append([trainer.step, trainer.last_loss, randn(1).item()])
+
+    def state_dict(self):
+        return {"seen": [list(entry) for entry in self.seen]}
+
+    def load_state_dict(self, state):
+        self.seen = [list(entry) for entry in state["seen"]]
+
+
+@pytest.mark.parametrize("step", [3, 4, 5])
+def test_what_callbacks_remember_is_resumed(line, tmp_path, step):
+    unbroken, stopped = run(line, tmp_path / "a", [Memory()]), [Memory()]
+    trainer = deep_trainer(tmp_path / "b", callbacks=[EarlyStopping(patience=99), *stopped])
+    stopped[0].on_fit_start = lambda trainer: None
+    loader, own = shuffled(line), stopped[0].on_step_end
+
+    def and_press(trainer):
+        own(trainer)
+        if trainer.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    stopped[0].on_step_end = and_press
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
+    same(unbroken, run(line, tmp_path / "b", [Memory()]))
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(line, tmp_path):
+    def go():
+        trainer = deep_trainer(tmp_path, callbacks=[EarlyStopping(patience=2, min_delta=1e9)])
+        trainer.resume()
+        trainer.fit(shuffled(line), DataLoader(line, 16), epochs=50)
+        return trainer
+
+    first, again = go(), go()
+    assert len(first.history) == len(again.history) == 3
+    assert not list(differences(first.model.state_dict(), again.model.state_dict())), "the best weights, both times"
+
+
+# signals
+
+
+def press(trainer):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("step", [1, 4, 7])
+def test_sigint_waits_for_the_step_and_is_resumed(line, tmp_path, step):
+    before = signal.getsignal(signal.SIGINT)
     unbroken = run(line, tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
-        run(line, tmp_path / "b", [Press()])
+        run(line, tmp_path / "b", [At(step, press)])
+    assert newest_good(tmp_path / "b")[1]["step"] == step and signal.getsignal(signal.SIGINT) is before
+    same(unbroken, run(line, tmp_path / "b"))
+
+
+@pytest.mark.parametrize("folder", [None, "kept"])
+def test_sigint_in_a_notebook_the_same_fit_goes_on(line, tmp_path, folder):
+    """No new Trainer, and checkpoints or none: the interrupted one goes on where it stopped."""
+    unbroken = run(line, tmp_path / "a")
+    trainer = deep_trainer(folder and tmp_path / folder, callbacks=[EarlyStopping(patience=99), At(6, press)])
+    loader = shuffled(line)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
+    trainer.callbacks.pop()
+    trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
+    del unbroken.callbacks[1:]
+    same(unbroken, trainer)
+
+
+def test_a_second_sigint_is_not_waited_for_and_saves_no_half_updated_weights(line, tmp_path):
+    """Pressed twice in the middle of an update: what is resumed is the checkpoint before, and the end is the same."""
+    unbroken = run(line, tmp_path / "a")
+
+    def twice(trainer):
+        def update(p, g, state, group):
+            p += 1.0
+            press(trainer), press(trainer)
+
+        trainer.optimizer.update = update
+
+    with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="middle of an update"):
+        run(line, tmp_path / "b", [At(7, twice)])
+    assert newest_good(tmp_path / "b")[1]["step"] == 6
     same(unbroken, run(line, tmp_path / "b"))
 
 
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from runs import deep_trainer, shuffled
-from tinytorch.data import TensorDataset
-from tinytorch.tensor import manual_seed, randn, tensor
+from runs import deep_trainer, noise_free_line, shuffled
 from tinytorch.training import pack, write_atomically
-manual_seed(0)
-x = randn(64, 2)
-data = TensorDataset(x, x @ tensor([[2.0], [-3.0]]) + 0.5)
-trainer, loader = deep_trainer(sys.argv[2], checkpoint_every=1, keep=2), shuffled(data)
+trainer, loader = deep_trainer(sys.argv[2], checkpoint_every=1, keep=2), shuffled(noise_free_line())
 trainer.resume()
-print("go", flush=True)
+print("go", trainer.step, flush=True)
 trainer.fit(loader, epochs=int(sys.argv[3]))
-write_atomically(sys.argv[2] + "/end", pack({"weights": trainer.model.state_dict(), "history": trainer.history}))
+write_atomically(sys.argv[2] + "/end", pack(trainer.state_dict()))
 """
 
 
 def start(folder, epochs):
+    """A process that trains, and the step at which it begins."""
     os.makedirs(folder, exist_ok=True)
     command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(folder), str(epochs)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stdout.readline()
-    return process
+    said = process.stdout.readline().split()
+    assert said[:1] == ["go"], process.stderr.read()
+    return process, int(said[1])
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is not known here")
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_at_random_moments(tmp_path, kills):
-    epochs, chance = 4 * kills, random.Random(kills)
-    done = start(tmp_path / "a", epochs)
-    assert done.wait() == 0, done.stderr.read()
-    count = 0
-    while count < kills:
-        process = start(tmp_path / "b", epochs)
+def test_sigkill_at_random_moments(tmp_path, kills):
+    """Killed so many times, each time somewhere within the next steps, and resumed by a new process."""
+    epochs, chance, begun = 8 * kills, random.Random(kills), []
+    done, _ = start(tmp_path / "a", epochs)
+    for _ in range(kills):
+        process, step = start(tmp_path / "b", epochs)
+        begun.append(step)
         time.sleep(chance.uniform(0, 0.05))
-        if process.poll() is None:
-            process.kill()
-            count += 1
+        assert process.poll() is None, "the run was over before it was killed: make it longer"
+        process.kill()
         process.wait()
-        if (tmp_path / "b" / "end").exists():
-            break
-    if not (tmp_path / "b" / "end").exists():
-        assert start(tmp_path / "b", epochs).wait() == 0
+    last, step = start(tmp_path / "b", epochs)
+    assert last.wait() == 0 and done.wait() == 0, last.stderr.read() + done.stderr.read()
+    assert begun == sorted(begun) and step > 0, "every kill left a checkpoint to go on from"
     a, b = (unpack((tmp_path / name / "end").read_bytes()) for name in "ab")
-    assert count > 0 and a["history"] == b["history"]
-    for name, value in a["weights"].items():
-        assert (value == b["weights"][name]).all(), name
-
-
-def test_the_last_k_are_kept(line, tmp_path):
-    trainer = deep_trainer(tmp_path, keep=2, checkpoint_every=1)
-    trainer.fit(shuffled(line), epochs=2)
-    assert [path.name for path in checkpoints(tmp_path)] == [checkpoint_path(tmp_path, s).name for s in (7, 8)]
-
-
-@pytest.mark.parametrize("damage", [lambda d: d[:-5], lambda d: d[:200] + bytes([d[200] ^ 1]) + d[201:], lambda d: b""])
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(line, tmp_path, damage):
-    unbroken = run(line, tmp_path)
-    path = checkpoints(tmp_path)[-1]
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.warns(UserWarning, match=path.name):
-        resumed = run(line, tmp_path)
-    same(unbroken, resumed)
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small tmpfs needs root")
-def test_a_full_disk_leaves_the_good_one(line, tmp_path):
-    full = tmp_path / "small"
-    full.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(full)], capture_output=True).returncode:
-        pytest.skip("tmpfs cannot be mounted here")
-    try:
-        trainer = deep_trainer(full, keep=50, checkpoint_every=1)
-        with pytest.raises(OSError, match="before it are whole"):
-            trainer.fit(shuffled(line), epochs=50)
-        assert newest_good(full) is not None and not list(full.glob("*.tmp"))
-    finally:
-        subprocess.run(["umount", str(full)], check=True)
-
-
-def test_older_versions_load_and_newer_are_refused(line, tmp_path):
-    trainer = deep_trainer()
-    trainer.fit(shuffled(line), epochs=1)
-    state = trainer.state_dict()
-    old = {
-        "model_state": state["model"],
-        "optimizer_state": state["optimizer"],
-        "epoch": 1,
-        "global_step": 4,
-        "history": state["history"],
-    }
-    path = tmp_path / "old.ckpt"
-    path.write_bytes(pack(old, version=1))
-    fresh = deep_trainer()
-    assert fresh.resume(path) and fresh.epoch == 1 and fresh.step == 4
-    np.testing.assert_array_equal(fresh.model[0].weight.detach().numpy(), trainer.model[0].weight.detach().numpy())
-    path.write_bytes(pack(state, version=3))
-    with pytest.raises(CheckpointError, match="update tinytorch"):
-        deep_trainer().resume(path)
-
-
-def test_nothing_is_unpickled(tmp_path):
-    import pickle
-
-    path = tmp_path / "pickled"
-    path.write_bytes(pickle.dumps({"model": 1}))
-    with pytest.raises(CheckpointError, match="not a tinytorch checkpoint"):
-        deep_trainer().resume(path)
-    with pytest.raises(TypeError, match="object"):
-        pack({"model": object()})
+    assert a["step"] == 4 * epochs and not list(differences(a, b))
+    assert len(checkpoints(tmp_path / "b")) == 2
