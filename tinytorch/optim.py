@@ -13,6 +13,7 @@ __all__ = ['sgd_step', 'adam_step', 'rmsprop_step', 'adagrad_step', 'adadelta_st
 import math
 
 import numpy as np
+from .autograd import enable_grad
 from .tensor import Tensor
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #06-1-solution
@@ -132,13 +133,15 @@ def adagrad_step(p, g, state, s, *, lr, lr_decay=0.0, eps=1e-10, initial_accumul
 
 
 def adadelta_step(p, g, state, s, *, lr=1.0, rho=0.9, eps=1e-6):
-    """One step of Adadelta on the array p, in place; state keeps "square_avg", "acc_delta" and "delta" (its own scratch).
+    """One step of Adadelta on the array p, in place; state keeps "square_avg", "acc_delta" and "delta" (a second scratch, made when it is missing).
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html
     """
     ### BEGIN SOLUTION
     if not state:
-        state.update(square_avg=np.zeros_like(p), acc_delta=np.zeros_like(p), delta=np.empty_like(p))
+        state.update(square_avg=np.zeros_like(p), acc_delta=np.zeros_like(p))
+    if "delta" not in state:
+        state["delta"] = np.empty_like(p)
     v, u, delta = state["square_avg"], state["acc_delta"], state["delta"]
     v *= rho
     np.multiply(g, g, out=s)
@@ -239,7 +242,10 @@ class Optimizer:
 
     def step(self, closure=None):
         """Update every parameter that has a gradient, in place. closure, if given, recomputes the loss first and is returned."""
-        loss = closure() if closure is not None else None
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
