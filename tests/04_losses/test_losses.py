@@ -80,9 +80,9 @@ def test_04_9_focal_loss_without_focus_is_cross_entropy():
 @pytest.mark.parametrize(
     "target, error, words",
     [
-        (tensor([0.5, 1.5]).long().float(), ValueError, "shape"),
+        (tensor([0.5, 1.5]), RuntimeError, r"\(2, 3\).*\(2,\).*long"),
         (tensor(np.array([0, 7])), IndexError, "0 to 2"),
-        (tensor(np.array([[0], [1]])), ValueError, r"\(2,\)"),
+        (tensor(np.array([[0], [1]])), RuntimeError, r"\(2,\)"),
         (tensor(np.array([True, False])), RuntimeError, "long"),
     ],
     ids=["float of another shape", "out of range", "column", "bool"],

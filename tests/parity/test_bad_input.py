@@ -260,6 +260,132 @@ CASES = {
     "a number among the layers": Case(assign_non_module, TE, r"int", r"Module"),
     "an attribute that is not there": Case(lambda t: t.nn.Linear(1, 1).wieght, AttributeError, r"wieght", r"Linear"),
     "softmax along no axis": Case(lambda t: t.nn.init.calculate_gain("relo"), VE, r"relo", r"relu|nonlinearity"),
+    # losses
+    "mse_loss: shapes that would broadcast": Case(
+        lambda t: t.nn.functional.mse_loss(t.ones(3, 1), t.ones(3)), VE, shape(3, 1) + ".*" + shape(3), r"equal", False
+    ),
+    "mse_loss: a number for a target": Case(
+        lambda t: t.nn.functional.mse_loss(t.ones(3), 1.0), TE, r"float", r"Tensor", False
+    ),
+    "l1_loss: another reduction": Case(
+        lambda t: t.nn.functional.l1_loss(t.ones(3), t.ones(3), reduction="average"), VE, r"average", r"'mean'"
+    ),
+    "MSELoss: another reduction": Case(
+        lambda t: t.nn.MSELoss(reduction="avg")(t.ones(3), t.ones(3)), VE, r"avg", r"'sum'"
+    ),
+    "huber_loss: delta of zero": Case(
+        lambda t: t.nn.functional.huber_loss(t.ones(3), t.ones(3), delta=0.0), RT, r"0\.0", r"positive"
+    ),
+    "smooth_l1_loss: a negative beta": Case(
+        lambda t: t.nn.functional.smooth_l1_loss(t.ones(3), t.ones(3), beta=-1.0), RT, r"-1\.0", r"positive|negative"
+    ),
+    "cross_entropy: a class that is not there": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, 7])), IE, r"7", r"0 to 2"
+    ),
+    "cross_entropy: a column of targets": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([[0], [1]])), RT, shape(2, 1), shape(2)
+    ),
+    "cross_entropy: more targets than rows": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, 1, 2])), VE, shape(3), shape(2)
+    ),
+    "cross_entropy: class indices as floats": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.ones(2)), RT, shape(2), shape(2, 3) + ".*long"
+    ),
+    "cross_entropy: class indices as booleans": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([True, False])), RT, r"bool", r"integer"
+    ),
+    "cross_entropy: a list of targets": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), [0, 1]), TE, r"list", r"target.*Tensor"
+    ),
+    "cross_entropy: integer logits": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3).long(), t.tensor([0, 1])), RT, r"int64", r"floating", False
+    ),
+    "cross_entropy: weights for other classes": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, 1]), weight=t.ones(2)),
+        RT,
+        shape(2),
+        r"3 classes",
+    ),
+    "cross_entropy: smoothing above one": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, 1]), label_smoothing=1.5),
+        RT,
+        r"1\.5",
+        r"0 and 1",
+    ),
+    "cross_entropy: ignore_index of distributions": Case(
+        lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.ones(2, 3), ignore_index=1),
+        RT,
+        r"float",
+        r"class indices",
+    ),
+    "nll_loss: weights for other classes": Case(
+        lambda t: t.nn.functional.nll_loss(t.ones(2, 3), t.tensor([0, 1]), weight=t.ones(4)), RT, shape(4), r"3 classes"
+    ),
+    "binary_cross_entropy: of logits": Case(
+        lambda t: t.nn.functional.binary_cross_entropy(t.tensor([1.5]), t.ones(1)), RT, r"1\.5", r"0 and 1"
+    ),
+    "binary_cross_entropy: a target of two": Case(
+        lambda t: t.nn.functional.binary_cross_entropy(t.tensor([0.5]), t.tensor([2.0])), RT, r"target.*2", r"0 and 1"
+    ),
+    "binary_cross_entropy_with_logits: shapes": Case(
+        lambda t: t.nn.functional.binary_cross_entropy_with_logits(t.ones(2, 1), t.ones(2)), VE, shape(2, 1), r"equal"
+    ),
+    "kl_div: another reduction": Case(
+        lambda t: t.nn.functional.kl_div(t.ones(2, 3), t.ones(2, 3), reduction="rows"), VE, r"rows", r"'mean'"
+    ),
+    # normalization
+    "LayerNorm: other features": Case(lambda t: t.nn.LayerNorm(4)(t.ones(2, 3)), RT, shape(2, 3), shape(4)),
+    "LayerNorm: too few dimensions": Case(lambda t: t.nn.LayerNorm((3, 4))(t.ones(4)), RT, shape(4), shape(3, 4)),
+    "layer_norm: a number for a shape": Case(lambda t: t.nn.functional.layer_norm(t.ones(2, 3), 3), TE, r"3", r"tuple"),
+    "layer_norm: a bias of another shape": Case(
+        lambda t: t.nn.functional.layer_norm(t.ones(2, 3), (3,), t.ones(3), t.ones(1, 3)), RT, shape(1, 3), shape(3)
+    ),
+    "LayerNorm: of integers": Case(lambda t: t.nn.LayerNorm(3)(t.ones(2, 3).long()), RT, r"int64", r"floating"),
+    "RMSNorm: other features": Case(lambda t: t.nn.RMSNorm(4)(t.ones(2, 3)), RT, shape(2, 3), shape(4)),
+    "GroupNorm: channels that do not divide": Case(lambda t: t.nn.GroupNorm(2, 3), VE, r"3.*2", r"divisible"),
+    "group_norm: channels that do not divide": Case(
+        lambda t: t.nn.functional.group_norm(t.ones(2, 3), 2), RT, shape(2, 3), r"num_groups=2"
+    ),
+    "GroupNorm: other channels": Case(
+        lambda t: t.nn.GroupNorm(2, 4)(t.ones(2, 6, 3)), RT, shape(2, 6, 3), r"6 channels"
+    ),
+    "group_norm: no channels": Case(lambda t: t.nn.functional.group_norm(t.ones(4), 2), RT, shape(4), r"\(N, C"),
+    "BatchNorm1d: one sample": Case(lambda t: t.nn.BatchNorm1d(3)(t.ones(1, 3)), VE, shape(1, 3), r"more than 1"),
+    "BatchNorm1d: other features": Case(lambda t: t.nn.BatchNorm1d(3)(t.ones(4, 5)), RT, shape(4, 5) + "|5", r"3"),
+    "BatchNorm2d: of a matrix": Case(lambda t: t.nn.BatchNorm2d(3)(t.ones(4, 3)), VE, r"2D", r"4D"),
+    "batch_norm: half of the statistics": Case(
+        lambda t: t.nn.functional.batch_norm(t.ones(4, 3), t.zeros(3), None, training=True),
+        VE,
+        r"one of them",
+        r"together",
+    ),
+    "batch_norm: statistics of other channels": Case(
+        lambda t: t.nn.functional.batch_norm(t.ones(4, 3), t.zeros(2), t.ones(2), training=True),
+        RT,
+        shape(2),
+        r"3 channels",
+    ),
+    "Dropout: a probability above one": Case(lambda t: t.nn.Dropout(1.5), VE, r"1\.5", r"0 and 1"),
+    "dropout: a negative probability": Case(
+        lambda t: t.nn.functional.dropout(t.ones(2), -0.1), VE, r"-0\.1", r"0 and 1"
+    ),
+    "residual: a body of another shape": Case(
+        lambda t: tinytorch.nn.normalization.residual(tinytorch.ones(3, 1), lambda x: tinytorch.ones(3, 4)),
+        RT,
+        shape(3, 1) + ".*" + shape(3, 4),
+        r"equal",
+        False,
+    ),
+    "checkpoint: a function of two results": Case(
+        lambda t: tinytorch.nn.normalization.checkpoint(lambda x: (x, x), tinytorch.ones(2)),
+        TE,
+        r"tuple",
+        r"one Tensor",
+        False,
+    ),
+    "checkpoint: of a list": Case(
+        lambda t: tinytorch.nn.normalization.checkpoint(lambda x: x, [1.0]), TE, r"list", r"Tensors", False
+    ),
 }
 
 

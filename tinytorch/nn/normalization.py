@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['mean_product', 'standardize_forward', 'standardize_backward', 'standardize', 'scaled_standardize',
-           'standardize_affine', 'layer_norm', 'group_norm', 'rms_norm', 'update_running', 'batch_norm', 'dropout',
-           'residual', 'rerun', 'recomputed_gradients', 'CheckpointFunction', 'checkpoint', 'Dropout', 'LayerNorm',
-           'RMSNorm', 'GroupNorm', 'BatchNorm1d', 'BatchNorm2d', 'Residual']
+           'standardize_affine', 'check_floats', 'check_normalized', 'check_channels', 'layer_norm', 'group_norm',
+           'rms_norm', 'update_running', 'batch_norm', 'dropout', 'residual', 'rerun', 'recomputed_gradients',
+           'CheckpointFunction', 'checkpoint', 'Dropout', 'LayerNorm', 'RMSNorm', 'GroupNorm', 'BatchNorm1d',
+           'BatchNorm2d', 'Residual']
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #097950d5
 import numpy as np
@@ -120,22 +121,51 @@ def _affine(out, weight, bias):
         out = out * weight
     return out if bias is None else out + bias
 
+# %% ../../solutions/08_normalization/08_normalization.ipynb #288a1c51
+def check_floats(input):
+    """RuntimeError when input is not a floating-point Tensor."""
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"normalisation needs floating-point numbers, got {input.dtype}: convert with .float()")
+
+
+def check_normalized(input, normalized_shape, **parameters):
+    """RuntimeError when input does not end in normalized_shape (a tuple: TypeError), or a parameter that is not None is not of that shape."""
+    check_floats(input)
+    if not isinstance(normalized_shape, (tuple, list)):
+        raise TypeError(f"normalized_shape must be a tuple, got {normalized_shape!r}: write ({normalized_shape},)")
+    wanted = tuple(normalized_shape)
+    if input.ndim < len(wanted) or tuple(input.shape[input.ndim - len(wanted) :]) != wanted:
+        raise RuntimeError(
+            f"expected an input whose last dimensions are normalized_shape={list(wanted)}, got shape {list(input.shape)}: "
+            "pass the sizes of the input's last dimensions"
+        )
+    for name, p in parameters.items():
+        if p is not None and tuple(p.shape) != wanted:
+            raise RuntimeError(f"expected {name} of normalized_shape={list(wanted)}, got shape {list(p.shape)}: reshape it")
+
+
+def check_channels(input, **parameters):
+    """RuntimeError when input is not (N, C, *), or a parameter that is not None is not (C,)."""
+    check_floats(input)
+    if input.ndim < 2:
+        raise RuntimeError(f"expected an input of shape (N, C, ...), got shape {list(input.shape)}: use unsqueeze for the missing ones")
+    for name, p in parameters.items():
+        if p is not None and tuple(p.shape) != (input.shape[1],):
+            raise RuntimeError(
+                f"expected {name} with one number for each of {input.shape[1]} channels of an input of shape {list(input.shape)}, "
+                f"got shape {list(p.shape)}: check the number of features"
+            )
+
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-3-solution
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Standardise over the last len(normalized_shape) dimensions, then * weight + bias.
 
     input: Tensor (*, *normalized_shape); normalized_shape: tuple; weight, bias: Tensors of normalized_shape or None
-    Raises RuntimeError, naming both shapes, when input does not end in normalized_shape.
-    Source: https://arxiv.org/abs/1607.06450
+    Raises RuntimeError for shapes that do not fit: check_normalized. Source: https://arxiv.org/abs/1607.06450
     """
+    check_normalized(input, normalized_shape, weight=weight, bias=bias)
     ### BEGIN SOLUTION
-    n = len(normalized_shape)
-    if tuple(input.shape[-n:]) != tuple(normalized_shape):
-        raise RuntimeError(
-            f"Given normalized_shape={list(normalized_shape)}, expected input with shape [*, {str(list(normalized_shape))[1:-1]}], "
-            f"but got input of size {list(input.shape)}"
-        )
-    return standardize_affine(input, tuple(range(-n, 0)), eps, weight, bias)
+    return standardize_affine(input, tuple(range(-len(normalized_shape), 0)), eps, weight, bias)
     ### END SOLUTION
 
 
@@ -143,13 +173,15 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Standardise each sample over each of num_groups groups of consecutive channels (and space), then scale and shift by channel.
 
     input: Tensor (N, C, *); weight, bias: Tensors (C,) or None
-    Raises RuntimeError when num_groups does not divide C. Source: https://arxiv.org/abs/1803.08494
+    Raises RuntimeError when num_groups does not divide C, naming both. Source: https://arxiv.org/abs/1803.08494
     """
+    check_channels(input, weight=weight, bias=bias)
     ### BEGIN SOLUTION
     N, C = input.shape[:2]
     if C % num_groups:
         raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} and num_groups={num_groups}"
+            f"expected a number of channels that num_groups={num_groups} divides, got input of shape {list(input.shape)}: "
+            "choose another number of groups"
         )
     grouped = input.reshape(N * num_groups, -1)                            # (N * G, C/G * space)
     out = standardize(grouped, axes=(1,), eps=eps, saved=[]).reshape(*input.shape)
@@ -162,6 +194,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
 
     eps: None means the dtype's machine epsilon. Source: https://arxiv.org/abs/1910.07467
     """
+    check_normalized(input, normalized_shape, weight=weight)
     ### BEGIN SOLUTION
     axes = tuple(range(-len(normalized_shape), 0))
     eps = np.finfo(input.dtype).eps if eps is None else eps
@@ -196,6 +229,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     weight, bias: Tensors (C,) or None. Raises ValueError when there is only one value per channel to train on.
     Source: https://arxiv.org/abs/1502.03167
     """
+    check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must be given together, got one of them: pass both, or None for both")
     ### BEGIN SOLUTION
     axes = (0, *range(2, input.ndim))
     weight, bias = _by_channel(weight, input.ndim), _by_channel(bias, input.ndim)
@@ -204,7 +240,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         return _affine((input - _by_channel(running_mean.detach(), input.ndim)) * rstd, weight, bias)
     n = input.numel() / input.shape[1]
     if n < 2:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {list(input.shape)}: use a larger batch, or eval()"
+        )
     saved = []
     out = standardize_affine(input, axes, eps, weight, bias, saved)
     if running_mean is not None:
@@ -284,7 +322,10 @@ class CheckpointFunction(Function):
     def forward(ctx, switch, function, *inputs):
         ctx.function, ctx.state = function, get_rng_state()
         ctx.save_for_backward(*inputs)
-        return function(*inputs)
+        out = function(*inputs)
+        if not isinstance(out, Tensor):
+            raise TypeError(f"checkpoint: the function must return one Tensor, got {type(out).__name__}: use cat(...) for several")
+        return out
 
     @staticmethod
     def backward(ctx, g):
@@ -298,6 +339,9 @@ def checkpoint(function, *inputs):
     Only for backward(), not for autograd.grad(); state that function changes (running statistics) is changed twice.
     Sources: https://arxiv.org/abs/1604.06174, https://docs.pytorch.org/docs/stable/checkpoint.html
     """
+    if not callable(function) or not all(isinstance(x, Tensor) for x in inputs):
+        kinds = ", ".join(type(x).__name__ for x in (function, *inputs))
+        raise TypeError(f"checkpoint takes a function and then Tensors, got {kinds}: call checkpoint(block, x)")
     switch = zeros(0, requires_grad=True)  # records the node also when only the block's parameters want a gradient
     return CheckpointFunction.apply(switch, function, *inputs)
 
@@ -308,7 +352,7 @@ class Dropout(Module):
     def __init__(self, p=0.5):
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to lie between 0 and 1, but got {p}")
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
         self.p = p
 
     def forward(self, input):
@@ -357,7 +401,9 @@ class GroupNorm(Module):
     def __init__(self, num_groups, num_channels, eps=1e-5, affine=True):
         super().__init__()
         if num_channels % num_groups:
-            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+            raise ValueError(
+                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups}): choose another number of groups"
+            )
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.weight = Parameter(ones(num_channels)) if affine else None
         self.bias = Parameter(zeros(num_channels)) if affine else None
@@ -387,9 +433,12 @@ class BatchNorm1d(Module):
     def forward(self, input):
         if input.ndim not in self.dimensions:
             allowed = " or ".join(f"{n}D" for n in self.dimensions)
-            raise ValueError(f"expected {allowed} input (got {input.ndim}D input)")
+            raise ValueError(f"expected {allowed} input (got {input.ndim}D input of shape {list(input.shape)}): reshape it")
         if input.shape[1] != self.num_features:
-            raise RuntimeError(f"expected {self.num_features} channels in dimension 1, got input of shape {list(input.shape)}")
+            raise RuntimeError(
+                f"expected {self.num_features} channels in dimension 1, got input of shape {list(input.shape)}: "
+                f"make the layer with {input.shape[1]} features, or transpose the input"
+            )
         momentum = self.momentum
         if self.training and self.track_running_stats:
             self.num_batches_tracked.array += 1
