@@ -23,7 +23,7 @@ import time
 import traceback
 from bisect import bisect_right
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -635,6 +635,18 @@ class _Text(str):
     __repr__ = str.__str__
 
 
+@contextmanager
+def _signals_held():
+    """SIGINT and SIGTERM wait meanwhile: a process that is forked in here first gets rid of the main program's handlers."""
+    held = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "pthread_sigmask") else None
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held) if held else None
+    try:
+        yield
+    finally:
+        if held:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Worker:
     """A process that reads batches, and our end of the pipe to it.
 
@@ -647,7 +659,8 @@ class _Worker:
         open_here = [ours, *(other.pipe for other in others)] if context.get_start_method() == "fork" else []
         self.id, self.pipe = id, ours
         self.process = context.Process(target=_serve, args=(id, count, reading, theirs, open_here), daemon=True)
-        self.process.start()
+        with _signals_held():
+            self.process.start()
         theirs.close()
 
     def ask(self, request):
@@ -696,6 +709,8 @@ def _serve(worker, count, reading, connection, open_here):
     """What a worker process does: answer each request (epoch's seed, batch's number, indices) with (True, batch) or (False, (error's type, traceback)), until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business: it ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     for other in open_here:
         other.close()
     answers, parent = _Answers(worker, count, *reading), os.getppid()

@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 
 import numpy as np
@@ -200,31 +197,6 @@ def test_resume_in_the_middle_of_an_epoch(workers):
     again = d.DataLoader(Noisy(), batch_size=5, shuffle=True, num_workers=0)
     again.load_state_dict(state)
     assert [x.tolist() for x in again] == rest and len(rest) == 3
-
-
-def test_workers_end_with_the_program_also_on_ctrl_c(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(
-        textwrap.dedent(
-            """
-            import time, multiprocessing, sys
-            from tinytorch import data as d
-            class Slow(d.Dataset):
-                def __getitem__(self, i): time.sleep(0.05); return i
-                def __len__(self): return 10000
-            try:
-                for _ in d.DataLoader(Slow(), num_workers=2):
-                    print(*[p.pid for p in multiprocessing.active_children()], flush=True)
-            except KeyboardInterrupt:
-                print("interrupted", multiprocessing.active_children(), flush=True)
-            """
-        )
-    )
-    process = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True)
-    workers = [int(pid) for pid in process.stdout.readline().split()]
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
-    assert len(workers) == 2 and "interrupted []" in out
 
 
 @pytest.mark.parametrize(
