@@ -352,7 +352,7 @@ class Dropout(Module):
     def __init__(self, p=0.5):
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+            raise ValueError(f"Dropout: p has to be a probability between 0 and 1, got {p}")
         self.p = p
 
     def forward(self, input):
