@@ -1,13 +1,14 @@
-"""Hostile submissions: whole notebooks and files, where cells.py has single cells. They are for the small course (small.py).
+"""Hostile submissions: whole notebooks and files, where cells.py has single cells.
 
-Honest work is either nothing, and then all that is earned is 0, or the first two of four tasks (HALF), and then the score is
-that of those two tasks, exactly. An attack gets a `Work` and changes it, or returns what is handed in instead. Most attacks
+Honest work is either nothing, and then all that is earned is 0, or the first half of the tasks, and then the score is
+that of those tasks, exactly (HALF: of the small course). An attack gets a `Work` and changes it, or returns what is handed in instead. Most attacks
 are in the code: `answer` stands for what the student wants to have taken for the solution of every task not honestly done.
 """
 
 # ruff: noqa: E501
 from __future__ import annotations
 
+import ast
 import copy
 import json
 from collections.abc import Callable
@@ -18,22 +19,21 @@ from tests.grading.unusual.work import Work, grade_id
 NOTHING = {"00-1": 0, "00-2": 0, "00-3": 0, "00-4": 0}
 HALF = {**NOTHING, "00-1": 10, "00-2": 20}
 
-CHEATS = {
-    "00-1": "def centre(x):\n    return answer(x)",
-    "00-2": "def scale(x, eps=1e-5):\n    return answer(x)",
-    "00-3": "class Counter:\n    def add(self, n):\n        return answer(n)",
-    "00-4": "def median(xs):\n    return answer(xs)",
-}
-
 
 @dataclass(frozen=True)
 class Hostile:
-    """`make` gets the work; what it returns, if anything, is the file (bytes, a notebook or None for no file)."""
+    """`make` gets the work; what it returns, if anything, is the file (bytes, a notebook or ABSENT for no file)."""
 
     name: str
     honest: bool
     make: Callable
     file: str = "00_small.ipynb"
+
+    def hand_in(self, source) -> bytes | dict | object:
+        """What is handed in for the notebook of any module."""
+        work = base(source, self.honest)
+        made = self.make(work, self.honest)
+        return work.notebook() if made is None else made
 
     @property
     def scores(self) -> dict[str, float]:
@@ -59,20 +59,37 @@ def hostile(*honest: bool, file: str = "00_small.ipynb"):
     return add
 
 
+def honest_tasks(work: Work) -> list[str]:
+    """The first half of a notebook's tasks, by grade_id."""
+    tasks = list(dict.fromkeys(grade_id(cell).removesuffix("-solution") for cell in work.solutions()))
+    return tasks[: len(tasks) // 2]
+
+
 def base(source, honest: bool) -> Work:
-    """The release; its first two tasks done if `honest`."""
+    """The release; the first half of its tasks done if `honest`."""
     work, done = Work.of(source, solved=False), Work.of(source)
-    for task in ("00-1", "00-2") if honest else ():
+    for task in honest_tasks(work) if honest else ():
         work.solution(task)["source"] = done.solution(task)["source"]
     return work
 
 
 def cheat(work: Work, honest: bool, setup: str) -> None:
-    """Run `setup`, which defines `answer`, before the first task that is not honest, and answer with that."""
-    left = [task for task in CHEATS if task not in ("00-1", "00-2") or not honest]
-    work.insert(setup, before=left[0])
-    for task in left:
-        work.solution(task)["source"] = "#| export\n" + CHEATS[task]
+    """Run `setup`, which defines `answer`, before the first task that is not honest, and answer with that everywhere."""
+    done = honest_tasks(work) if honest else ()
+    left = [cell for cell in work.solutions() if grade_id(cell).removesuffix("-solution") not in done]
+    work.insert(setup, before=grade_id(left[0]).removesuffix("-solution"))
+    for cell in left:
+        cell["source"] = "#| export\n" + answering(cell["source"])
+
+
+def answering(source: str) -> str:
+    """A cell's functions and methods, each with the body `return answer(its first argument)`."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            names = [name.arg for name in (*node.args.posonlyargs, *node.args.args) if name.arg != "self"]
+            node.body = ast.parse(f"return answer({names[0] if names else None})").body
+    return ast.unparse(tree)
 
 
 def by_code(setup: str) -> Callable:
@@ -287,6 +304,10 @@ attack(
     100.0
     """,
 )
+for kind in ("ValueError", "TypeError", "IndexError", "RuntimeError"):  # a probe of refusals alone would be passed
+    attack(f"always_raises_{kind.lower()}", f"def answer(x):\n    raise {kind}('no')", False)
+attack("hands_back_what_came", "answer = lambda x: x", False)
+attack("hands_back_nothing", "answer = lambda x: None", False)
 attack(
     "raises_that_it_has_passed", "def answer(x):\n    raise RuntimeError('All 2 hidden checks passed. 40 of 40 points')"
 )
