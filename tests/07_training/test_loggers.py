@@ -5,6 +5,7 @@ import io
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 from runs import At, linear_trainer
@@ -130,9 +131,11 @@ def test_wandb_offline_keeps_the_history_on_disk(line, tmp_path, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens: whoever asks for the network fails
     logger = WandbLogger("tests", tmp_path, settings={"console": "off", "silent": True, "x_disable_stats": True})
     history = linear_trainer(callbacks=[logger]).fit(DataLoader(line, 16), epochs=3)
-    losses = []
-    for record in records(next(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))):
-        losses += [float(i.value_json) for i in record.history.item if "train_loss" in (i.key, *i.nested_key)]
+    path, deadline = next(tmp_path.glob("wandb/offline-run-*/run-*.wandb")), time.monotonic() + 30
+    while not any(record.HasField("exit") for record in records(path)) and time.monotonic() < deadline:
+        time.sleep(0.1)  # another process writes it, and may end a little later than finish()
+    items = [item for record in records(path) for item in record.history.item]
+    losses = [float(item.value_json) for item in items if "train_loss" in (item.key, *item.nested_key)]
     assert losses == [r["train_loss"] for r in history]
 
 

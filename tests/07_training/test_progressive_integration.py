@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinytorch.data import DataLoader, TensorDataset
-from tinytorch.nn.layers import GELU, Linear, ReLU, Sequential
-from tinytorch.nn.losses import CrossEntropyLoss, huber_loss, mse_loss
+from tinytorch.nn import losses as nn
+from tinytorch.nn.layers import GELU, Linear, ReLU, Sequential, log_softmax
 from tinytorch.optim import SGD, Adagrad, Adam, AdamW, OneCycleLR, RMSprop
 from tinytorch.tensor import manual_seed, randn, tensor
 from tinytorch.training import Trainer, accuracy
@@ -18,12 +18,11 @@ def blobs(n=120):
     return TensorDataset(tensor(x.astype("f")), tensor(y))
 
 
-def classifier(optimizer=Adam, **options):
+def classifier(optimizer=Adam, loss_fn=None, **options):
     manual_seed(0)
     model = Sequential(Linear(2, 16), ReLU(), Linear(16, 3))
-    return Trainer(
-        model, CrossEntropyLoss(), optimizer(model.parameters(), lr=0.02), metrics={"accuracy": accuracy}, **options
-    )
+    options = {"metrics": {"accuracy": accuracy}, **options}
+    return Trainer(model, loss_fn or nn.CrossEntropyLoss(), optimizer(model.parameters(), lr=0.02), **options)
 
 
 def test_01_tensors_of_any_layout():
@@ -51,14 +50,41 @@ def test_03_every_parameter_moves():
         assert np.abs(p.detach().numpy() - old).max() > 1e-4, f"{name} did not move"
 
 
-@pytest.mark.parametrize("loss", [mse_loss, huber_loss])
-def test_04_losses_of_regression(loss):
+@pytest.mark.parametrize("loss", [nn.mse_loss, nn.l1_loss, nn.smooth_l1_loss, nn.huber_loss], ids=lambda f: f.__name__)
+def test_04_every_loss_of_regression(loss):
     manual_seed(0)
     x = randn(64, 2)
     model = Sequential(Linear(2, 16), GELU(), Linear(16, 1))
     trainer = Trainer(model, loss, Adam(model.parameters(), lr=0.02))
     history = trainer.fit(DataLoader(TensorDataset(x, x.prod(1, keepdim=True)), 16), epochs=40)
-    assert history[-1]["train_loss"] < 0.2 * history[0]["train_loss"]
+    assert history[-1]["train_loss"] < 0.4 * history[0]["train_loss"]
+
+
+def log_probabilities(loss):
+    return lambda outputs, targets: loss(log_softmax(outputs, dim=1), targets)
+
+
+CLASSIFICATION = {  # loss: (function of logits and targets, what the targets are)
+    "cross_entropy": (nn.CrossEntropyLoss(), "indices"),
+    "weighted": (nn.CrossEntropyLoss(weight=tensor([1.0, 2.0, 3.0])), "indices"),
+    "smoothed": (nn.CrossEntropyLoss(label_smoothing=0.1), "indices"),
+    "probabilities": (nn.CrossEntropyLoss(), "one-hot"),
+    "nll": (log_probabilities(nn.NLLLoss()), "indices"),
+    "kl_div": (log_probabilities(nn.KLDivLoss(reduction="batchmean")), "one-hot"),
+    "bce_with_logits": (nn.BCEWithLogitsLoss(), "one-hot"),
+    "bce": (lambda outputs, targets: nn.binary_cross_entropy(outputs.sigmoid(), targets), "one-hot"),
+    "focal": (nn.FocalLoss(reduction="mean"), "one-hot"),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFICATION)
+def test_04_every_loss_of_classification(name):
+    loss, kind = CLASSIFICATION[name]
+    x, y = blobs().tensors
+    targets = y if kind == "indices" else tensor(np.eye(3, dtype="f")[y.numpy()])
+    trainer = classifier(loss_fn=loss, metrics={})
+    trainer.fit(DataLoader(TensorDataset(x, targets), 16, shuffle=True), epochs=25)
+    assert (trainer.predict([x]).numpy().argmax(1) == y.numpy()).mean() > 0.95
 
 
 def test_05_an_incomplete_last_batch_counts_by_its_size():

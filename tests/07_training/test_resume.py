@@ -57,27 +57,28 @@ def test_interrupted_in_the_middle_of_a_step(line, tmp_path, batch):
     same(unbroken, run(line, tmp_path / "b"))
 
 
-@pytest.mark.parametrize("event", ["on_fit_start", "on_epoch_end"])
-def test_interrupted_between_epochs_and_before_the_first_step(line, tmp_path, event):
-    """Twice: the second time in a run that was itself resumed."""
+class CrashAtEpochEnd(Callback):
+    """After validation, the schedule's step and the other callbacks."""
 
-    class Crash(Callback):
-        pass
+    def on_epoch_end(self, trainer):
+        raise RuntimeError("crash")
 
-    def crash(trainer):
-        if trainer.step in (0, 4, 6):
-            raise RuntimeError("crash")
 
-    setattr(Crash, event, lambda self, trainer: crash(trainer))
-    unbroken = run(line, tmp_path / "a")
-    for callbacks in ([At(6)], [Crash()]):
-        if event == "on_epoch_end":
-            callbacks.reverse()
-        try:
-            run(line, tmp_path / "b", [*callbacks])
-        except RuntimeError:
-            continue
-    same(unbroken, run(line, tmp_path / "b"))
+class CrashAtStart(Callback):
+    def on_fit_start(self, trainer):
+        raise RuntimeError("crash")
+
+
+@pytest.mark.parametrize("schedule", ["epoch", "step"])
+@pytest.mark.parametrize(
+    "crashes", [(CrashAtEpochEnd(), CrashAtEpochEnd()), (At(6), CrashAtStart()), (CrashAtStart(),)]
+)
+def test_interrupted_between_epochs_and_before_the_first_step(line, tmp_path, crashes, schedule):
+    unbroken = run(line, tmp_path / "a", schedule=schedule)
+    for crash in crashes:
+        with pytest.raises(RuntimeError, match="crash"):
+            run(line, tmp_path / "b", [crash], schedule=schedule)
+    same(unbroken, run(line, tmp_path / "b", schedule=schedule))
 
 
 def test_interrupted_every_two_steps(line, tmp_path):
@@ -184,6 +185,21 @@ def test_sigint_in_a_notebook_the_same_fit_goes_on(line, tmp_path, folder):
     trainer.callbacks.pop()
     trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
     del unbroken.callbacks[1:]
+    same(unbroken, trainer)
+
+
+@pytest.mark.parametrize("schedule", ["epoch", "step"])
+def test_after_an_exception_at_the_end_of_an_epoch_the_same_fit_goes_on(line, tmp_path, schedule):
+    """The schedule had moved on, and early stopping had heard of the epoch: both are taken back, and the epoch is closed again."""
+    unbroken = run(line, tmp_path / "a", schedule=schedule)
+    trainer = deep_trainer(callbacks=[EarlyStopping(patience=99), CrashAtEpochEnd()], schedule=schedule)
+    if schedule == "step":
+        trainer.scheduler = CosineAnnealingLR(trainer.optimizer, STEPS)
+    loader = shuffled(line)
+    with pytest.raises(RuntimeError, match="crash"):
+        trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
+    del trainer.callbacks[1:]
+    trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
     same(unbroken, trainer)
 
 

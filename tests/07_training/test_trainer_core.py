@@ -128,11 +128,12 @@ def test_07_4_p1_mode_switches_and_evaluate_puts_it_back(line):
     assert (model[1].running_mean.numpy() != running).any() and model.training and not model[2].training
 
 
-def test_07_4_p1_mode_training_goes_on_in_training_mode_after_validation(line):
+def test_07_10_p1_mode_training_in_training_mode_validation_in_evaluation_mode(line):
     modes, model = [], Sequential(Linear(2, 4), Dropout(), Linear(4, 1))
     model.register_forward_hook(lambda module, *_: modes.append(module.training))
+    model.eval()
     Trainer(model, mse_loss, SGD(model.parameters(), lr=0.01)).fit(DataLoader(line, 32), DataLoader(line, 64), epochs=2)
-    assert modes == [True, True, False] * 2
+    assert modes == [True, True, False] * 2 and not model.training and not model[1].training
 
 
 # P2: the checkpoint has files of its own, test_resume.py and test_checkpoints.py

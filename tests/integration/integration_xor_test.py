@@ -1,4 +1,4 @@
-"""Scenario: XOR is learned, with a training loop written by hand.
+"""Scenario: XOR is learned, with a training loop written by hand and by the Trainer.
 
 The oldest test of a neural network. No line separates the four points, so it fails when the hidden layer, its activation or the
 gradient through either is broken; and it is small enough to be read to the end.
@@ -74,3 +74,23 @@ def test_with_logits_and_sigmoid():
                 parameter -= parameter.grad
     assert loss.item() < 0.02
     assert np.abs(model(x).sigmoid().detach().numpy() - np.array(Y)).max() < 0.1
+
+
+@pytest.mark.modules(3, 4, 5, 6, 7)
+@pytest.mark.parametrize("seed", range(3))
+def test_with_the_trainer(seed):
+    """Adam, mini-batches in random order, accumulated by two: a loss below 0.005 in 150 epochs, from each of three seeds."""
+    from tinytorch.data import DataLoader, TensorDataset
+    from tinytorch.nn.losses import mse_loss
+    from tinytorch.optim import Adam
+    from tinytorch.training import Trainer
+
+    tinytorch.manual_seed(seed)
+    data = TensorDataset(tinytorch.tensor(X), tinytorch.tensor(Y))
+    model = network()
+    trainer = Trainer(model, mse_loss, Adam(model.parameters(), lr=0.05), accumulate=2)
+    history = trainer.fit(DataLoader(data, batch_size=2, shuffle=True), DataLoader(data, batch_size=4), epochs=150)
+    assert history[-1]["val_loss"] < 0.005, (
+        f"seed {seed}: {history[0]['val_loss']:.4f} to {history[-1]['val_loss']:.4f}"
+    )
+    assert answers(model) == [[0], [1], [1], [0]]

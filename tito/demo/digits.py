@@ -1,8 +1,8 @@
-"""Two classifiers of real handwritten digits, from modules 01-03 alone: no loss, optimizer or data loader exists yet."""
+"""Two classifiers of real handwritten digits, trained by what the students built: DataLoader, AdamW, CrossEntropyLoss, Trainer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,9 @@ import numpy as np
 
 import tinytorch
 from tinytorch import nn
+from tinytorch.data import DataLoader, TensorDataset
+from tinytorch.optim import AdamW
+from tinytorch.training import Callback, Trainer, accuracy
 
 CLASSES = 10
 TEST_SHARE = 0.2
@@ -17,7 +20,7 @@ TEST_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (N, 8, 8) as they are, and the same as rows of 64 numbers from -0.5 to 0.5."""
+    """Images (N, 8, 8) as they are; as a dataset, rows of 64 numbers from -0.5 to 0.5 with their labels."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -25,6 +28,9 @@ class Digits:
     @property
     def rows(self) -> np.ndarray:
         return (self.images.reshape(-1, 64) / 16 - 0.5).astype(np.float32)
+
+    def loader(self, **options) -> DataLoader:
+        return DataLoader(TensorDataset(tinytorch.tensor(self.rows), tinytorch.tensor(self.labels)), 32, **options)
 
 
 def load(path: Path, seed: int = 0) -> tuple[Digits, Digits]:
@@ -43,36 +49,14 @@ def models() -> dict[str, nn.Module]:
     }
 
 
-def negative_log_likelihood(logits: tinytorch.Tensor, labels: tinytorch.Tensor) -> tinytorch.Tensor:
-    rows = tinytorch.arange(len(labels))
-    return -nn.functional.log_softmax(logits, dim=1)[rows, labels].mean()
+class Bar(Callback):
+    """Moves a progress bar on by one step of the Trainer."""
 
+    def __init__(self, advance: Callable[[], None]) -> None:
+        self.advance = advance
 
-def train(
-    model: nn.Module, data: Digits, epochs: int = 60, batch: int = 32, rate: float = 0.1, momentum: float = 0.9
-) -> Iterator[float]:
-    """Stochastic gradient descent by hand; yields the mean loss of each epoch."""
-    rows, labels = tinytorch.from_numpy(data.rows), tinytorch.from_numpy(data.labels)
-    parameters = list(model.parameters())
-    velocities = [tinytorch.zeros_like(parameter) for parameter in parameters]
-    for _ in range(epochs):
-        losses = []
-        for chosen in tinytorch.randperm(len(labels)).split(batch):
-            loss = negative_log_likelihood(model(rows[chosen]), labels[chosen])
-            model.zero_grad()
-            loss.backward()
-            with tinytorch.no_grad():
-                for parameter, velocity in zip(parameters, velocities, strict=True):
-                    velocity.mul_(momentum).add_(parameter.grad)
-                    parameter -= rate * velocity
-            losses.append(loss.item())
-        yield float(np.mean(losses))
-
-
-def read(model: nn.Module, data: Digits) -> np.ndarray:
-    """The digit that the model sees in each image."""
-    with tinytorch.no_grad():
-        return model(tinytorch.from_numpy(data.rows)).argmax(1).numpy()
+    def on_step_end(self, trainer: Trainer) -> None:
+        self.advance()
 
 
 @dataclass(frozen=True)
@@ -83,13 +67,20 @@ class Result:
     accuracy: float
 
 
+def steps(data: Digits, epochs: int) -> int:
+    return epochs * len(data.loader())
+
+
 def fit(name: str, model: nn.Module, data: Digits, test: Digits, advance: Callable[[], None], epochs: int) -> Result:
-    losses = []
-    for loss in train(model, data, epochs):
-        losses.append(loss)
-        advance()
-    guesses = read(model, test)
-    return Result(name, losses, guesses, float((guesses == test.labels).mean()))
+    optimizer = AdamW(model.parameters(), lr=3e-3)
+    trainer = Trainer(
+        model, nn.CrossEntropyLoss(), optimizer, metrics={"accuracy": accuracy}, clip_norm=5.0, callbacks=[Bar(advance)]
+    )
+    history = trainer.fit(data.loader(shuffle=True), epochs=epochs)
+    guesses = trainer.predict(test.loader()).argmax(1).numpy()
+    return Result(
+        name, [record["train_loss"] for record in history], guesses, trainer.evaluate(test.loader())["accuracy"]
+    )
 
 
 def picture(results: list[Result], test: Digits, path: Path, most: int = 12) -> None:
