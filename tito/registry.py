@@ -58,3 +58,8 @@ BY_NUMBER: dict[int, Module] = {module.number: module for module in MODULES}
 def module_of(target: str) -> Module | None:
     """The module that exports to `target` (`tinytorch/nn/layers.py`), or None for a hand-written file."""
     return next((module for module in MODULES if target in module.targets), None)
+
+
+def in_order(name: str) -> list[int]:
+    """Sorts `02.10` after `02.2`, and `10_tokenization` after `02_autograd`."""
+    return [int(part) if part.isdigit() else 0 for part in name.replace("_", ".").split(".")]

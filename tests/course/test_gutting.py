@@ -17,6 +17,8 @@ from tito.testing import ModuleTest
 
 COURSE = Course.read(HOME)
 TASKS = [(module, task) for module in COURSE.modules() for task in nb.tasks(nb.read(COURSE.notebook(module)))]
+# Every task is gutted by `make test-slow`; a few seconds each are too many for every run, where each fourth one is.
+CASES = [pytest.param(*case, marks=() if number % 4 == 0 else pytest.mark.slow) for number, case in enumerate(TASKS)]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def test_the_reference_passes_in_a_workspace(module, mine):
     assert {check.task for check in checks} >= set(report.tasks)
 
 
-@pytest.mark.parametrize(("module", "task"), TASKS, ids=lambda value: value if isinstance(value, str) else value.folder)
+@pytest.mark.parametrize(("module", "task"), CASES, ids=lambda value: value if isinstance(value, str) else value.folder)
 def test_a_gutted_task_fails_alone_and_by_name(module, task, mine):
     course = mine(module)
     hand_in(course, module, task)

@@ -137,6 +137,10 @@ def test_the_commands_of_an_instructor(room, tmp_path):
     assert both.returncode == 0 and "ben: 80 of 100 (unchanged)" in both.stdout and "4 of 4 graded" in both.stdout
     assert "Nobody" not in both.stdout
 
+    said = room.tito("feedback", "01", "--student", "ben")
+    assert said.returncode == 0 and "01.4 Median: 20 of 40" in said.stdout, said.stdout
+    assert "takes the upper middle value" in said.stdout
+
     table = room.tito("scores")
     assert table.returncode == 0 and "01_small" in table.stdout and "4 students" in table.stdout
     rows = list(csv.reader(room.tito("scores", "01", "--format", "csv").stdout.splitlines()))

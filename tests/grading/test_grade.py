@@ -1,12 +1,14 @@
 """The one call: what a submission scores and what is said about it. Everything runs in the real sandbox."""
 
 import json
+import re
 import shutil
 
 import pytest
 import small
 
 from tests.grading.conftest import make
+from tito.grading import feedback
 from tito.grading.grade import Grade, Grader, Release, grade
 from tito.grading.sandbox import Limits
 
@@ -136,3 +138,13 @@ def test_an_unchanged_submission_is_not_run_again(grader, monkeypatch):
     assert again.to_json() == first.to_json() and again.run.outputs == first.run.outputs
     with pytest.raises(TypeError):
         grader.grade(notebook, seed=1, keep=True)
+
+
+def test_the_feedback_page_lists_the_tasks_in_their_order():
+    """nbgrader writes the notebook's metadata sorted as text, in which 02.10 comes before 02.2."""
+    task = {"title": "", "points": 1.0, "max_points": 1.0, "attempted": False, "probes": [], "misconception": ""}
+    ids = ["02.1", "02.10", "02.11", "02.2"]
+    tasks = {id: {**task, "title": f"title-{id}", "note": "", "hint": "", "seconds": 0.0} for id in ids}
+    grade = {"name": "02_x", "tasks": tasks, "remarks": []}
+    page = feedback.page({"metadata": {"tinytorch": {"grade": grade}}, "cells": []})
+    assert re.findall(r"title-02\.\d+", page)[:4] == [f"title-{id}" for id in ("02.1", "02.2", "02.10", "02.11")]

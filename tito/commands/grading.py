@@ -17,7 +17,7 @@ Student = Annotated[str | None, typer.Option("--student", metavar="ID", help="on
 def register(app: typer.Typer) -> None:
     app.command(epilog=examples("tito release 01", "tito release --all"))(release)
     app.command(epilog=examples("tito grade 01", "tito grade 01 --student ada --own", "tito grade 01 --regrade"))(grade)
-    app.command(epilog=examples("tito feedback 01"))(feedback)
+    app.command(epilog=examples("tito feedback 01", "tito feedback 01 --student ada"))(feedback)
     app.command(epilog=examples("tito scores", "tito scores 01", "tito scores 01 --format canvas -o canvas.csv"))(
         scores
     )
@@ -148,8 +148,9 @@ def progress(title: str, total: int):
 
 
 def feedback(number: ModuleArgument, student: Student = None) -> None:
-    """Write a feedback page for every graded submission of a module: feedback/STUDENT/NN_name/."""
+    """Write a feedback page for every graded submission of a module: feedback/STUDENT/NN_name/. Of one student, show it here, too."""
     from ..console import say
+    from ..grading.marks import to_text, verdict
     from ..release import api, config, quiet
 
     course = here()
@@ -168,6 +169,8 @@ def feedback(number: ModuleArgument, student: Student = None) -> None:
             lines = (result.get("error") or result.get("log") or "no reason given").strip().splitlines()
             raise Mistake(f"{one}: no feedback: {lines[-1]}", hint=f"tito grade {module.nn} --student {one}")
         say(f"feedback/{one}/{module.folder}")
+    if student:
+        say(to_text(verdict(course, module, student)))
 
 
 def nothing_graded(module) -> Mistake:
@@ -216,7 +219,7 @@ def scores(
         typer.echo(text, nl=False)
     else:
         write_atomic(output, text)
-        say(f"{len(marks.scores)} students in {output}")
+        say(f"students: {len(marks.scores)}, in {output}")
 
 
 def marks_of(course, module):
@@ -272,7 +275,7 @@ def stats(
     show(view)
     path = output or course.root / "feedback" / f"{module.folder}.png"
     picture(module, graded, rows, path)
-    say(f"{rows[0].students} students; the picture: {course.show(path)}")
+    say(f"students: {rows[0].students}; the picture: {course.show(path)}")
 
 
 def validate(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..course import Course
-from ..registry import Module
+from ..registry import Module, in_order
 
 
 @dataclass
@@ -30,11 +30,6 @@ class Marks:
 
     def total(self, student: str) -> float:
         return round(sum(self.scores[student].values()), 2)
-
-
-def in_order(name: str) -> list[int]:
-    """Sorts `02.10` after `02.2`, and `10_tokenization` after `02_autograd`."""
-    return [int(part) if part.isdigit() else 0 for part in name.replace("_", ".").split(".")]
 
 
 def read_marks(gradebook, module: Module | None = None) -> Marks:
@@ -106,10 +101,24 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t") or cell[:1] == "-" and not cell[1:2].isdigit() else cell
 
 
-def to_gradescope(course: Course, module: Module, student: str) -> str:
-    """results.json of one student: a test for each task, with the message of the feedback."""
+def verdict(course: Course, module: Module, student: str) -> dict[str, dict]:
+    """What the grader said of each task of a student's notebook, in their order."""
     path = course.root / "autograded" / student / module.folder / f"{module.folder}.ipynb"
     tasks = json.loads(path.read_text(encoding="utf-8"))["metadata"]["tinytorch"]["grade"]["tasks"]
+    return dict(sorted(tasks.items(), key=lambda item: in_order(item[0])))
+
+
+def to_text(tasks: dict[str, dict]) -> str:
+    """A verdict as the terminal shows it: the points of each task, and what the feedback page says of it."""
+    lines = []
+    for id, task in tasks.items():
+        lines.append(f"{id} {task['title']}: {task['points']:g} of {task['max_points']:g}")
+        lines += [f"    {line}" for line in message(task).splitlines()]
+    return "\n".join(lines)
+
+
+def to_gradescope(course: Course, module: Module, student: str) -> str:
+    """results.json of one student: a test for each task, with the message of the feedback."""
     tests = [
         {
             "name": f"Task {id}: {task['title']}",
@@ -120,7 +129,7 @@ def to_gradescope(course: Course, module: Module, student: str) -> str:
             "output": message(task),
             "visibility": "visible",
         }
-        for id, task in sorted(tasks.items(), key=lambda item: in_order(item[0]))
+        for id, task in verdict(course, module, student).items()
     ]
     return json.dumps({"score": round(sum(t["score"] for t in tests), 2), "tests": tests}, indent=1) + "\n"
 

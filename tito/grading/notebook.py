@@ -654,7 +654,8 @@ def _put_back(source: Source, order: list[StudentCell], remarks: list[str]) -> N
         position += 1
     for what, which in lost.items() if not nothing else ():
         several = "s" if len(which) > 1 else ""
-        remarks.append(f"Deleted {what}{several} put back: {', '.join(which)}.")
+        rest = f" and {len(which) - 5} more" if len(which) > 6 else ""
+        remarks.append(f"Deleted {what}{several} put back: {', '.join(which[:5] if rest else which)}{rest}.")
 
 
 def _tests_last(source: Source, order: list[StudentCell], remarks: list[str]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from ..course import Course
-from ..registry import Module
-from .marks import graded_students, in_order
+from ..registry import Module, in_order
+from .marks import graded_students
 
 
 @dataclass(frozen=True)
