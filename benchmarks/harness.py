@@ -2,7 +2,8 @@
 
 Each framework runs a task in a process of its own; all processes are pinned to one core with one thread, and their rounds are
 interleaved in a random order, so that whatever slows the machine down meets all of them. The results are compared before a clock
-is started. The clock is that of the process, so that programs that happen to run beside it are not counted. Figures are medians over the rounds; the spread is half the range between the quartiles, in percent of the median.
+is started. The clock is that of the process, so that programs that happen to run beside it are not counted (the
+wall's where a task has processes of its own). Figures are medians over the rounds; the spread is half the range between the quartiles, in percent of the median.
 """
 
 import json
@@ -96,17 +97,17 @@ class Bench:
     def workers(self, names=None):
         return {name: Worker(name, self.core, self.malloc) for name in names or self.frameworks}
 
-    def rounds_of(self, workers, seconds):
+    def rounds_of(self, workers, seconds, clock="process"):
         """Interleaved rounds: seconds for one step, by framework."""
         counts = {}
         for name, worker in workers.items():
-            once = worker.ask(do="time", count=3)["seconds"]
+            once = worker.ask(do="time", count=3, clock=clock)["seconds"]
             counts[name] = max(1, int(seconds / max(once, 1e-9)))
-            worker.ask(do="time", count=max(1, counts[name] // 3))
+            worker.ask(do="time", count=max(1, counts[name] // 3), clock=clock)
         times = {name: [] for name in workers}
         for _ in range(self.rounds):
             for name in self.dice.sample(list(workers), len(workers)):
-                times[name].append(workers[name].ask(do="time", count=counts[name])["seconds"])
+                times[name].append(workers[name].ask(do="time", count=counts[name], clock=clock)["seconds"])
         return times
 
     def task(self, name):
@@ -127,13 +128,13 @@ class Bench:
             for worker in workers.values():
                 worker.close()
 
-    def compare(self, function, options, length=1):
-        """Times of `function(t, **options)()` for the two libraries, divided by `length`."""
+    def compare(self, function, options, length=1, clock="process"):
+        """Times of `function(t, **options)()` for the two libraries, divided by `length`; clock: of the process or the wall."""
         workers = self.workers(("tinytorch", "torch"))
         try:
             for worker in workers.values():
                 worker.ask(do="make", function=function, options=options)
-            times = self.rounds_of(workers, self.seconds)
+            times = self.rounds_of(workers, self.seconds, clock)
             return {name: [t / length for t in found] for name, found in times.items()}
         finally:
             for worker in workers.values():

@@ -272,7 +272,7 @@ def default_collate(samples):
         shapes = {sample.shape for sample in samples}
         if len(shapes) > 1:
             raise RuntimeError(f"samples of a batch need equal shapes, got {sorted(shapes)}; pad them, for example with collate_fn=pad_collate()")
-        return wrap(np.stack(samples))
+        return wrap(np.array(samples))
     if isinstance(first, (bool, int, float)):
         return tensor(samples)
     if isinstance(first, (str, bytes)):
