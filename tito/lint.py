@@ -233,8 +233,9 @@ def task_findings(notebook: dict, module: Module) -> list[tuple[str, str]]:
             found.append((task.id, "has no solution cell"))
         if task.tests and task.solutions and max(task.solutions) > min(task.tests):
             found.append((task.id, "its test cell stands before its solution"))
-        if not task.title:
-            found.append((task.id, f"no heading names it (`## {task.id} Title`)"))
+        heading = f"## Task {task.id}: {task.title or 'Title'} ({task.points:g} points)"
+        if not any(heading in nb.text(cell).split("\n") for cell in notebook["cells"] if cell["cell_type"] == "markdown"):
+            found.append((task.id, f"no heading names it with its points (`{heading}`)"))
     found += given_away(notebook)
     return found
 

@@ -59,7 +59,7 @@ TENSOR = [
     markdown("title-1", "# 01 Tensor\n\nTwo small functions, and one that uses both."),
     code("exp-1", "#| default_exp tensor"),
     code("imports-1", "#| export\nimport math"),
-    markdown("text-1-1", "## 01.1 Twice\n\nDouble a number, about 1 line."),
+    markdown("text-1-1", "## Task 01.1: Twice (10 points)\n\nDouble a number, about 1 line."),
     solution("01-1", function("def twice(x):", "Return `x` times two.", "doubled = 2 * x\nreturn doubled")),
     check(
         "01-1",
@@ -69,7 +69,7 @@ TENSOR = [
             'def probe_twice(rng):\n    "doubles what it is given"\n    return twice(int(rng.integers(1, 9)))',
         ),
     ),
-    markdown("text-1-2", "## 01.2 Root\n\nThe square root, about 1 line."),
+    markdown("text-1-2", "## Task 01.2: Root (20 points)\n\nThe square root, about 1 line."),
     solution(
         "01-2", function("def root(x):", "Return the square root of `x`.", "result = math.sqrt(x)\nreturn result")
     ),
@@ -80,7 +80,7 @@ TENSOR = [
             "assert root(9) == 3", 'def probe_root(rng):\n    "takes the root"\n    return root(float(rng.random()))'
         ),
     ),
-    markdown("text-1-3", "## 01.3 Both\n\nTwice the root, about 1 line."),
+    markdown("text-1-3", "## Task 01.3: Both (30 points)\n\nTwice the root, about 1 line."),
     solution("01-3", function("def both(x):", "Return twice the root of `x`.", "return twice(root(x))")),
     check(
         "01-3",
@@ -96,7 +96,7 @@ AUTOGRAD = [
     markdown("title-2", "# 02 Autograd\n\nUses module 01."),
     code("exp-2", "#| default_exp autograd"),
     code("imports-2", "#| export\nfrom tinytorch.tensor import both, twice"),
-    markdown("text-2-1", "## 02.1 Four times\n\nabout 1 line."),
+    markdown("text-2-1", "## Task 02.1: Four times (40 points)\n\nabout 1 line."),
     solution("02-1", function("def four(x):", "Return four times `x`.", "return twice(twice(x))")),
     check(
         "02-1",
@@ -106,7 +106,7 @@ AUTOGRAD = [
             'def probe_four(rng):\n    "four times its argument"\n    return four(int(rng.integers(1, 9)))',
         ),
     ),
-    markdown("text-2-2", "## 02.2 A class\n\nabout 2 lines."),
+    markdown("text-2-2", "## Task 02.2: A class (60 points)\n\nabout 2 lines."),
     solution(
         "02-2",
         "class Scale:\n"

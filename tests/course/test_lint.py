@@ -127,7 +127,8 @@ RULES = {
     "two test cells": (twin, "has 2 test cells"),
     "no solution cell": (drop("01-1-solution"), "01.1: has no solution cell"),
     "order": (swap, "stands before its solution"),
-    "heading": (replace("text-1-1", "## 01.1 Twice", "## Twice"), "no heading names it"),
+    "heading": (replace("text-1-1", "## Task 01.1: Twice", "## Twice"), "no heading names it"),
+    "heading's points": (replace("text-1-1", "(10 points)", "(12 points)"), "(`## Task 01.1: Twice (10 points)`)"),
     "number of a task": (
         lambda n: [grading("01-3", grade_id="01-7")(n), grading("01-3-solution", grade_id="01-7-solution")(n)],
         "expected 01.1, 01.2, 01.3",
