@@ -1,8 +1,11 @@
 """The layers of module 08 against PyTorch: values, gradients, running statistics; and checkpointing to the bit."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
+from oracle import LAYOUTS, Call, Source, compare, compare_twice
 
 import tinytorch
 from tinytorch.nn import normalization as n
@@ -69,3 +72,173 @@ def test_dropout_keeps_the_mean_and_the_share():
     tinytorch.manual_seed(0)
     y = n.dropout(tinytorch.ones(100_000), 0.3).numpy()
     assert abs((y == 0).mean() - 0.3) < 0.01 and abs(y.mean() - 1) < 0.01
+
+
+def source(array, layout="contiguous", grad=True):
+    """The array as a tensor of either library, in a layout; an expanded one repeats its first row."""
+    array = np.asarray(array)
+    if layout == "expanded":
+        array = np.broadcast_to(array[:1], array.shape).copy()
+    return Source(array, layout, grad)
+
+
+def calls(rng, dtype, layout="contiguous"):
+    """Every function with and without each of its parameters."""
+
+    def draw(*shape):
+        return source((2 * rng.standard_normal(shape) + 1).astype(dtype), layout if len(shape) > 1 else "contiguous")
+
+    for shape in ((4, 6), (2, 3, 6)):
+        for parameters in ((), (draw(6),), (draw(6), draw(6))):
+            yield Call("nn.functional.layer_norm", (draw(*shape), (6,), *parameters), {"eps": 1e-3})
+        yield Call("nn.functional.rms_norm", (draw(*shape), (6,)))
+        yield Call("nn.functional.rms_norm", (draw(*shape), (6,), draw(6)), {"eps": 0.1})
+    yield Call("nn.functional.layer_norm", (draw(2, 3, 6), (3, 6), draw(3, 6), draw(3, 6)))
+    yield Call("nn.functional.rms_norm", (draw(2, 3, 6), (3, 6), draw(3, 6)))
+    for shape in ((4, 6), (2, 6, 5), (2, 6, 3, 2)):
+        for parameters in ((), (draw(6), draw(6)), (draw(6), None)):
+            yield Call("nn.functional.group_norm", (draw(*shape), 3, *parameters), {"eps": 1e-3})
+            yield Call("nn.functional.batch_norm", (draw(*shape), None, None, *parameters), {"training": True})
+            running = (
+                source(rng.standard_normal(6).astype(dtype), grad=False),
+                source(rng.random(6).astype(dtype) + 0.5, grad=False),
+            )
+            for training in (True, False):
+                options = {"training": training, "momentum": 0.3, "eps": 1e-2}
+                yield Call("nn.functional.batch_norm", (draw(*shape), *running, *parameters), options)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_in_every_layout(dtype, layout):
+    for call in calls(np.random.default_rng(1), dtype, layout):
+        # a batch whose rows are all equal has no variance: what is left is rounding, magnified
+        if layout != "expanded" or call.name in ("nn.functional.layer_norm", "nn.functional.rms_norm"):
+            compare(call, layout=layout, loose=10)
+
+
+def test_second_derivatives():
+    for call in calls(np.random.default_rng(2), "float64"):
+        compare_twice(call)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "name, arguments, options, shape",
+    [
+        ("LayerNorm", (6,), {"bias": False}, (4, 6)),
+        ("LayerNorm", (6,), {"elementwise_affine": False, "eps": 0.1}, (2, 4, 6)),
+        ("RMSNorm", (6,), {"elementwise_affine": False}, (4, 6)),
+        ("RMSNorm", ((2, 3),), {"eps": 0.1}, (4, 2, 3)),
+        ("GroupNorm", (2, 6), {"affine": False, "eps": 0.1}, (4, 6, 3)),
+        ("BatchNorm1d", (6,), {"affine": False, "momentum": 0.5}, (5, 6)),
+        ("BatchNorm1d", (6,), {"momentum": None}, (5, 6, 2)),
+        ("BatchNorm1d", (6,), {"track_running_stats": False, "eps": 0.1}, (5, 6)),
+        ("BatchNorm2d", (6,), {"momentum": None, "affine": False}, (2, 6, 3, 3)),
+        ("BatchNorm2d", (6,), {"track_running_stats": False}, (2, 6, 3, 3)),
+    ],
+    ids=str,
+)
+def test_layers_with_options(name, arguments, options, shape, dtype):
+    rng, found = np.random.default_rng(3), []
+    batches = (2 * rng.standard_normal((3, *shape)) + 1).astype(dtype)
+    for t in (torch, tinytorch):
+        layer, values = getattr(t.nn, name)(*arguments, **options).to(getattr(t, dtype)), []
+        for mode, batch in zip((True, True, False), batches):
+            layer.train(mode)
+            x = t.tensor(batch).requires_grad_()
+            y = layer(x)
+            (y * t.tensor(batch + 1)).sum().backward()
+            values += [y.detach(), x.grad, *(p.grad for p in layer.parameters())]
+        values += layer.state_dict().values()
+        found.append((repr(layer), list(layer.state_dict()), [np.asarray(v.detach().numpy()) for v in values]))
+    (their_text, their_names, theirs), (text, names, ours) = found
+    assert text == their_text and names == their_names
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(
+            a, b, **({"rtol": 1e-4, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-9, "atol": 1e-10})
+        )
+
+
+def test_a_kept_graph_gives_the_same_gradients_again():
+    """The first backward overwrites the normalised values; the second computes them anew."""
+    rng = np.random.default_rng(4)
+    x, w, b = leaves = [
+        tinytorch.tensor(rng.standard_normal(s).astype("f"), requires_grad=True) for s in ((4, 6), 6, 6)
+    ]
+    loss, found = (n.layer_norm(x, (6,), w, b) ** 3).sum(), []
+    for _ in range(3):
+        for leaf in leaves:
+            leaf.grad = None
+        loss.backward(retain_graph=True)
+        found.append([leaf.grad.numpy().copy() for leaf in leaves])
+    assert np.abs(found[0][0]).max() > 0.01
+    assert all((g == first).all() for again in found[1:] for g, first in zip(again, found[0]))
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_dropout_in_both_modes(p):
+    x = tinytorch.ones(1000, requires_grad=True)
+    layer = n.Dropout(p)
+    assert layer.eval()(x) is x
+    tinytorch.manual_seed(0)
+    y = layer.train()(x)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
+    expected = {0.0: {1.0}, 0.3: {0.0, np.float32(1 / 0.7)}, 1.0: {0.0}}[p]
+    assert set(y.detach().numpy()) == expected
+    assert y.detach().numpy().dtype == np.float32 and n.dropout(x.double(), p).dtype == tinytorch.float64
+
+
+def chain(depth, width=32):
+    """A recurrent network unrolled: one layer, `depth` times, as backpropagation through time sees it."""
+    tinytorch.manual_seed(0)
+    layer = tinytorch.nn.Linear(width, width)
+    return layer, [lambda h: (layer(h) + h).tanh()] * depth
+
+
+def gradients_and_peak(depth, segment):
+    layer, steps = chain(depth)
+    x = tinytorch.randn(256, 32, requires_grad=True)
+
+    def run(h, part):
+        for step in part:
+            h = step(h)
+        return h
+
+    tracemalloc.start()
+    h = x
+    for start in range(0, depth, segment or depth):
+        part = steps[start : start + (segment or depth)]
+        h = n.checkpoint(lambda h, part=part: run(h, part), h) if segment else run(h, part)
+    h.sum().backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return [x.grad.numpy(), layer.weight.grad.numpy(), layer.bias.grad.numpy()], peak
+
+
+def test_a_checkpointed_chain_has_the_same_input_gradient_and_a_fifth_of_the_memory():
+    """300 steps in segments of 20. The input's gradient is the same to the bit; a weight shared by all segments adds its parts up
+    in another order, so it is equal to rounding."""
+    (x, w, b), whole = gradients_and_peak(300, 0)
+    (cx, cw, cb), part = gradients_and_peak(300, 20)
+    assert (x == cx).all()
+    np.testing.assert_allclose(cw, w, rtol=1e-4, atol=1e-3 * np.abs(w).max())
+    np.testing.assert_allclose(cb, b, rtol=1e-4, atol=1e-3 * np.abs(b).max())
+    assert part < whole / 5, f"{part / 1e6:.1f} MB of {whole / 1e6:.1f} MB"
+
+
+def half_of_tanh(x, y):
+    return n.dropout((x @ y).tanh(), 0.5)
+
+
+def test_checkpoints_of_two_inputs_within_a_checkpoint():
+    found = []
+    for wrap in (lambda f, *inputs: f(*inputs), n.checkpoint):
+        tinytorch.manual_seed(1)
+        a, b = (tinytorch.randn(5, 5, requires_grad=True) for _ in range(2))
+        out = wrap(lambda x, y, wrap=wrap: wrap(half_of_tanh, x, y) * n.dropout(x, 0.3), a, b)
+        (out**2).sum().backward()
+        found.append([out.detach().numpy(), a.grad.numpy(), b.grad.numpy(), tinytorch.rand(3).numpy()])
+    assert all((p == q).all() for p, q in zip(*found))

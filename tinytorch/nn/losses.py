@@ -300,6 +300,11 @@ def _class_indices(input, target, ignore_index):
     return indices
 
 
+def _mean_of_nothing(rows):
+    """NaN, whose gradient is 0: what PyTorch says when there is no target, or all are ignored."""
+    return rows.sum() * 0 + float("nan")
+
+
 def _places(input):
     """The shape of one class for each sample: (N, d1, ...) for an input of shape (N, C, d1, ...), () for (C,)."""
     return input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
@@ -349,6 +354,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         return _distribution_cross_entropy(input, target, _array(weight), reduction, label_smoothing)
     indices, logits, weight = _class_indices(input, target, ignore_index), _rows(input), _array(weight)
     shape, indices = indices.shape, indices.reshape(-1)
+    if reduction == "mean" and (indices == ignore_index).all():
+        return _mean_of_nothing(logits)
     safe = np.where(indices == ignore_index, 0, indices)
     losses = softmax_cross_entropy(logits, target=safe, saved=[])
     loss = weighted_losses(losses, indices, weight, ignore_index, reduction)
@@ -382,6 +389,8 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     _check_classes("nll_loss", input, target, weight)
     indices, rows = _class_indices(input, target, ignore_index), _rows(input)
     flat = indices.reshape(-1)
+    if reduction == "mean" and (flat == ignore_index).all():
+        return _mean_of_nothing(rows)
     picked = rows[np.arange(len(flat)), np.where(flat == ignore_index, 0, flat)]
     loss = weighted_losses(-picked, flat, _array(weight), ignore_index, reduction)
     return loss.reshape(indices.shape) if reduction == "none" else loss
