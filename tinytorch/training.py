@@ -419,9 +419,9 @@ class Trainer:
         options = dict(scheduler=scheduler, schedule=schedule, metrics=metrics or {}, accumulate=accumulate, clip_norm=clip_norm,
                        nonfinite=nonfinite, callbacks=callbacks, folder=folder, checkpoint_every=checkpoint_every, keep=keep)
         self.__dict__.update(model=model, loss_fn=loss_fn, optimizer=optimizer, **{**options, **renamed(old_names)})
-        self.callbacks = list(callbacks) if isinstance(callbacks, tuple) else callbacks
+        self.callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else callbacks
         self.epoch, self.step, self.loss_sum, self.samples, self.groups = 0, 0, 0.0, 0, 0
-        self.history, self.stopped = [], False
+        self.history, self.stopped, self.last_loss = [], False, math.nan
         self.loader, self._loader_state, self._boundary, self._interrupted = None, None, None, False
         self._modules = list(model.modules()) if isinstance(model, Module) else []
         check_config(self)
@@ -437,6 +437,8 @@ class Trainer:
         if not whole(epochs, 0):
             raise ValueError(f"epochs must be an int of at least 0, got {epochs!r}")
         self.loader, self.stopped = loader, False
+        if self.folder and self.step == 0 and any(path > checkpoint_path(self.folder, 0) for path in checkpoints(self.folder)):
+            warnings.warn(f"{self.folder} holds checkpoints of another run, which are newer than this one's: call resume() first, or give another folder", stacklevel=2)
         batches = self._remaining()
         with self._safely():
             if self.nonfinite == "restore" and not checkpoints(self.folder):

@@ -49,7 +49,7 @@ def test_07_8_nothing_half_written_is_ever_seen(line, tmp_path, monkeypatch):
 
     def watched(source, target):
         unpack(Path(source).read_bytes())
-        assert Path(source).stat().st_size == synced[-1]
+        assert Path(source).stat().st_size == synced[-1] and Path(source) != Path(target)
         names.append(Path(target).name)
         replace(source, target)
 
@@ -170,6 +170,15 @@ def test_a_model_that_does_not_fit_is_refused_and_nothing_is_changed(line, tmp_p
     assert "(16, 2)" in str(error.value) and "(3, 2)" in str(error.value)
     assert all((value == before[name]).all() for name, value in weights(other).items())
     assert other.step == 0 and not other.history and not other.optimizer.state
+
+
+def test_a_folder_of_another_run_is_warned_of(line, tmp_path, recwarn):
+    """Its checkpoints have higher steps: they would be taken for the newest ones."""
+    run(line, tmp_path, epochs=1)
+    run(line, tmp_path, epochs=2)
+    assert not [w for w in recwarn if "another run" in str(w.message)], "resumed, it is the same run"
+    with pytest.warns(UserWarning, match="checkpoints of another run.*resume"):
+        deep_trainer(tmp_path).fit(shuffled(line), epochs=1)
 
 
 def test_resume_without_a_place_to_look_says_so(tmp_path):

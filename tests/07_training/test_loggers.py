@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from runs import At, linear_trainer
 
 from tinytorch.data import DataLoader
+from tinytorch.tensor import tensor
 from tinytorch.training import CSVLogger, Logger, ProgressBar, TensorBoardLogger, WandbLogger
 
 
@@ -80,6 +82,14 @@ def test_the_progress_bar_shows_steps_and_metrics(line):
     assert "epoch 1 [=====               ] step 1/4" in shown and "epoch 2 [====================] step 4/4" in shown
     lines = [part.split("\r")[-1] for part in shown.splitlines() if part]
     assert shown.count("\n") == 2 and f"val_loss {history[1]['val_loss']:.4g}" in lines[-1]
+
+
+def test_the_progress_bar_outlives_a_first_batch_that_is_skipped(line):
+    stream = io.StringIO()
+    trainer = linear_trainer(callbacks=[ProgressBar(stream, every=0)], nonfinite="skip")
+    with pytest.warns(UserWarning, match="skipped"):
+        trainer.fit([(tensor([[np.nan, 1.0]]), tensor([[1.0]])), *DataLoader(line, 32)], epochs=1)
+    assert "step 1/3  loss nan" in stream.getvalue() and "step 3/3" in stream.getvalue()
 
 
 def scalars(folder):
