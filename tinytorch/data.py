@@ -54,7 +54,7 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors):
         if len({len(t) for t in tensors}) != 1:
-            raise ValueError(f"all tensors of a TensorDataset need the same length, got {[len(t) for t in tensors]}")
+            raise ValueError(f"all tensors of a TensorDataset need the same length, one row for each sample, got {[len(t) for t in tensors]}; check that they belong together")
         self.tensors = tensors
 
     def __getitem__(self, index):
@@ -212,9 +212,9 @@ class WeightedRandomSampler(Sampler):
     def __init__(self, weights, num_samples, replacement=True, generator=None):
         self.weights = np.asarray(weights.array if isinstance(weights, Tensor) else weights, dtype="float64")
         if self.weights.ndim != 1 or (self.weights < 0).any() or not self.weights.sum() > 0:
-            raise ValueError(f"weights should be a 1d sequence of non-negative numbers, not all zero, got shape {self.weights.shape}")
+            raise ValueError(f"weights should be a 1d sequence of non-negative numbers, not all zero, got shape {self.weights.shape} with a least weight of {self.weights.min(initial=0)}; give one weight for each sample")
         if not replacement and num_samples > (self.weights > 0).sum():
-            raise ValueError(f"cannot draw {num_samples} samples without replacement from {(self.weights > 0).sum()} with a weight above 0")
+            raise ValueError(f"cannot draw {num_samples} samples without replacement from {(self.weights > 0).sum()} with a weight above 0; draw fewer, or set replacement=True")
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def order(self, rng):
@@ -518,7 +518,7 @@ class TokenFile(Dataset):
         self.path, self.length, self.stride = Path(path), length, stride or length
         size, width = self.path.stat().st_size, np.dtype(dtype).itemsize
         if size % width or size // width < length + 1:
-            raise ValueError(f"{path} has {size} bytes; expected a multiple of {width} and at least {(length + 1) * width}, for one window of {length} tokens and its target")
+            raise ValueError(f"{path} has {size} bytes; expected a multiple of {width} and at least {(length + 1) * width}, for one window of {length} tokens and its target; check the file and the dtype")
         self.tokens = np.memmap(self.path, np.dtype(dtype).newbyteorder("<"), mode="r")
 
     def __len__(self):

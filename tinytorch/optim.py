@@ -397,7 +397,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     grads = _grads(parameters)
     norm = total_norm(grads, float(norm_type))
     if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(f"the total norm of the gradients is {norm}, so they cannot be clipped; look for a bad batch, or lower the learning rate")
+        raise RuntimeError(f"the total norm of the gradients is {norm}, so they cannot be clipped; check the batch for broken values, or try a lower learning rate")
     scale_to_norm(grads, max_norm, norm)
     return Tensor(norm)
 

@@ -5,6 +5,7 @@ is PyTorch's. `came` and `expected` are patterns that must occur; the advice is 
 """
 
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -120,6 +121,47 @@ def assign_non_module(t):
 
 def two_minus_ones(t):
     t.zeros(4, 3).reshape(-1, -1)
+
+
+def loader(*samples, **options):
+    """Reads all batches of a DataLoader over these samples."""
+
+    def do(t):
+        data = [t.as_tensor(sample) if isinstance(sample, np.ndarray) else sample for sample in samples]
+        list(t.utils.data.DataLoader(data, **options))
+
+    return do
+
+
+def token_file(t):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"abcde"), file.flush()
+        t.data.TokenFile(file.name, length=2)
+
+
+def state_of_another_model(t):
+    one, two = (t.optim.Adam([parameter(t, 2) for _ in range(n)]) for n in (1, 2))
+    two.load_state_dict(one.state_dict())
+
+
+def too_many_steps(t):
+    schedule = t.optim.lr_scheduler.OneCycleLR(t.optim.SGD([parameter(t, 1)], 0.1), max_lr=0.1, total_steps=3)
+    for _ in range(4):
+        schedule.step()
+
+
+def clip_nan(t):
+    p = parameter(t, 2)
+    p.grad = t.tensor([float("nan"), 1.0])
+    t.nn.utils.clip_grad_norm_([p], 1.0, error_if_nonfinite=True)
+
+
+def optimizer(name, **options):
+    return lambda t: getattr(t.optim, name)([parameter(t, 2)], **options)
+
+
+def schedule(name, *arguments, **options):
+    return lambda t: getattr(t.optim.lr_scheduler, name)(t.optim.SGD([parameter(t, 2)], 0.1), *arguments, **options)
 
 
 RT, IE, TE, VE = RuntimeError, IndexError, TypeError, ValueError
@@ -386,6 +428,90 @@ CASES = {
     "checkpoint: of a list": Case(
         lambda t: tinytorch.nn.normalization.checkpoint(lambda x: x, [1.0]), TE, r"list", r"Tensors", False
     ),
+    # data
+    "TensorDataset: lengths that differ": Case(
+        lambda t: t.utils.data.TensorDataset(t.ones(3), t.ones(2)), (VE, AssertionError), r"3, 2", r"same length", False
+    ),
+    "random_split: lengths that do not sum up": Case(
+        lambda t: t.utils.data.random_split(range(10), [4, 4]), VE, r"8", r"10 samples"
+    ),
+    "random_split: a negative fraction": Case(
+        lambda t: t.utils.data.random_split(range(10), [1.5, -0.5]), VE, r"-0\.5", r"between 0 and 1"
+    ),
+    "ConcatDataset: an index beyond the end": Case(
+        lambda t: t.utils.data.ConcatDataset([range(2), range(3)])[7], IE, r"7", r"5 samples"
+    ),
+    "batches of arrays of different shapes": Case(
+        loader(np.ones(3), np.ones(2), batch_size=2), RT, shape(2) + ".*" + shape(3), r"equal shapes"
+    ),
+    "batches of token lists of different lengths": Case(
+        loader([1, 2, 3], [4], batch_size=2), RT, r"\[1, 3\]", r"pad_collate"
+    ),
+    "batches of objects": Case(loader(object(), object(), batch_size=2), TE, r"object", r"tensors, arrays, numbers"),
+    "batches of None": Case(loader(None, None, batch_size=2), TE, r"NoneType", r"collate_fn"),
+    "DataLoader: batch_size of 0": Case(loader(1, batch_size=0), VE, r"batch_size=0", r"positive"),
+    "DataLoader: a negative number of workers": Case(loader(1, num_workers=-2), VE, r"-2", r"at least 0"),
+    "DataLoader: prefetching without workers": Case(loader(1, prefetch_factor=4), VE, r"prefetch", r"num_workers > 0"),
+    "DataLoader: shuffle and a sampler": Case(
+        loader(1, shuffle=True, sampler=[0]), VE, r"sampler", r"exclusive with shuffle"
+    ),
+    "DataLoader: batch_sampler and batch_size": Case(
+        loader(1, batch_sampler=[[0]], batch_size=2), VE, r"batch_sampler", r"exclusive"
+    ),
+    "WeightedRandomSampler: a negative weight": Case(
+        lambda t: t.utils.data.WeightedRandomSampler([1.0, -1.0], 2), VE, r"-1", r"non-negative", False
+    ),
+    "WeightedRandomSampler: more than there are": Case(
+        lambda t: list(t.utils.data.WeightedRandomSampler([1.0, 0.0], 2, replacement=False)),
+        (VE, RT),
+        r"2",
+        r"1",
+        False,
+    ),
+    "a dataset without __getitem__": Case(
+        lambda t: t.utils.data.Dataset()[0], NotImplementedError, r"Dataset", r"__getitem__"
+    ),
+    "TokenFile: half a token": Case(token_file, VE, r"5 bytes", r"multiple of 2.*at least 6", False),
+    "make_loader: an unknown task": Case(
+        lambda t: t.data.make_loader([1], "translation"), VE, r"translation", r"language_model", False
+    ),
+    # optimizers
+    "optimizer: no parameters": Case(lambda t: t.optim.SGD([], 0.1), VE, r"empty", r"model\.parameters"),
+    "optimizer: one Tensor": Case(lambda t: t.optim.SGD(parameter(t, 2), 0.1), TE, r"one Tensor|Tensor", r"\[tensor\]"),
+    "optimizer: not a leaf": Case(lambda t: t.optim.SGD([parameter(t, 2) * 2], 0.1), VE, r"non-leaf", r"parameter"),
+    "optimizer: numbers": Case(lambda t: t.optim.SGD([1.0], 0.1), TE, r"float", r"Tensors"),
+    "optimizer: a parameter twice": Case(
+        lambda t: (lambda p: t.optim.SGD([{"params": [p]}, {"params": [p]}], 0.1))(parameter(t, 2)), VE, r"2", r"once"
+    ),
+    "optimizer: a negative rate": Case(optimizer("SGD", lr=-0.1), VE, r"-0\.1", r"0 or more"),
+    "optimizer: a rate that is no number": Case(optimizer("Adam", lr=float("nan")), VE, r"nan", r"0 or more"),
+    "Adam: a beta of 1": Case(optimizer("Adam", betas=(0.9, 1.0)), VE, r"0\.9, 1\.0", r"\[0, 1\)"),
+    "AdamW: a negative decay": Case(optimizer("AdamW", weight_decay=-1), VE, r"-1", r"0 or more"),
+    "Adadelta: rho of 2": Case(optimizer("Adadelta", rho=2), VE, r"2", r"\[0, 1\)"),
+    "SGD: Nesterov without momentum": Case(
+        optimizer("SGD", lr=0.1, nesterov=True), VE, r"got 0", r"requires a momentum"
+    ),
+    "optimizer: the state of another model": Case(state_of_another_model, VE, r"\[1\]", r"\[2\]"),
+    "clip_grad_norm_: NaN": Case(clip_nan, RT, r"nan", r"cannot be clipped"),
+    "schedule of a model": Case(
+        lambda t: t.optim.lr_scheduler.StepLR(t.nn.Linear(1, 1), 2), TE, r"Linear", r"an Optimizer"
+    ),
+    "LambdaLR: a function too many": Case(schedule("LambdaLR", [abs, abs]), VE, r"2", r"1 lr_lambdas"),
+    "LinearLR: from nothing": Case(schedule("LinearLR", start_factor=0), VE, r"got 0", r"greater than 0"),
+    "OneCycleLR: no number of steps": Case(
+        schedule("OneCycleLR", 0.1), VE, r"total_steps", r"epochs AND steps_per_epoch"
+    ),
+    "OneCycleLR: a step too many": Case(too_many_steps, VE, r"3 times|step 3", r"total steps is 3"),
+    "SequentialLR: no milestones": Case(
+        lambda t: (
+            lambda o: t.optim.lr_scheduler.SequentialLR(o, [t.optim.lr_scheduler.StepLR(o, 1) for _ in range(2)], [])
+        )(t.optim.SGD([parameter(t, 2)], 0.1)),
+        VE,
+        r"got 0",
+        r"need 1",
+    ),
+    "ReduceLROnPlateau: a factor of 2": Case(schedule("ReduceLROnPlateau", factor=2), VE, r"got 2", r"< 1"),
+    "ReduceLROnPlateau: another mode": Case(schedule("ReduceLROnPlateau", "lowest"), VE, r"lowest", r"'min' or 'max'"),
 }
 
 
