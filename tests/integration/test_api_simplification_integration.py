@@ -49,6 +49,47 @@ def test_quick_a_program_written_for_pytorch_runs():
     assert sum(p.numel() for p in model.parameters()) == 3 * 32 + 32 + 32 + 1
 
 
+@pytest.mark.modules(4, 5, 6, 8)
+def test_a_training_script_written_for_pytorch_runs():
+    """Dataset, loader, loss, optimizer, schedule, clipping, modes: the script of every tutorial, as it stands there."""
+    from tinytorch.nn.utils import clip_grad_norm_
+    from tinytorch.utils.data import DataLoader, Dataset, random_split
+
+    class Stripes(Dataset):
+        def __init__(self, n):
+            self.x = torch.rand(n, 2)
+            self.y = ((self.x[:, 0] * 4).floor() % 2).long()
+
+        def __len__(self):
+            return len(self.x)
+
+        def __getitem__(self, index):
+            return self.x[index], self.y[index]
+
+    torch.manual_seed(0)
+    train, test = random_split(Stripes(400), [0.8, 0.2])
+    model = nn.Sequential(
+        nn.Linear(2, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 2)
+    )
+    criterion, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters(), lr=0.01)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=40)
+    for _ in range(40):
+        model.train()
+        for inputs, labels in DataLoader(train, batch_size=32, shuffle=True):
+            optimizer.zero_grad()
+            loss = criterion(model(inputs), labels)
+            loss.backward()
+            clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        scheduler.step()
+    model.eval()
+    right = 0
+    with torch.no_grad():
+        for inputs, labels in DataLoader(test, batch_size=80):
+            right += (model(inputs).argmax(1) == labels).sum().item()
+    assert right / len(test) > 0.9, right / len(test)
+
+
 def test_a_polynomial_fitted_with_tensors_alone():
     x = torch.linspace(-1, 1, 200)
     y = torch.sin(3 * x)
@@ -76,6 +117,44 @@ NAMES = {
     nn.init: """xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ zeros_ ones_ constant_ uniform_ normal_
         calculate_gain""",
 }
+
+
+LATER_NAMES = {  # where they stand, the modules that have to be there, the names
+    "nn": (
+        (4, 8),
+        """MSELoss L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss KLDivLoss
+        Dropout BatchNorm1d BatchNorm2d LayerNorm GroupNorm RMSNorm""",
+    ),
+    "nn.functional": (
+        (4, 8),
+        """mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy kl_div
+        binary_cross_entropy_with_logits dropout batch_norm layer_norm group_norm rms_norm""",
+    ),
+    "nn.utils": ((6,), "clip_grad_norm_ clip_grad_value_"),
+    "utils.data": (
+        (5,),
+        """Dataset IterableDataset TensorDataset Subset ConcatDataset random_split DataLoader SequentialSampler RandomSampler
+        WeightedRandomSampler BatchSampler get_worker_info default_collate""",
+    ),
+    "utils.checkpoint": ((8,), "checkpoint"),
+    "optim": ((6,), "Optimizer SGD Adam AdamW RMSprop Adagrad Adadelta lr_scheduler"),
+    "optim.lr_scheduler": (
+        (6,),
+        "StepLR MultiStepLR ExponentialLR CosineAnnealingLR LinearLR OneCycleLR SequentialLR ReduceLROnPlateau LambdaLR",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "names"),
+    [pytest.param(place, names, marks=pytest.mark.modules(*n), id=place) for place, (n, names) in LATER_NAMES.items()],
+)
+def test_names_of_later_modules_are_where_pytorch_has_them(place, names):
+    holder = tinytorch
+    for part in place.split("."):
+        holder = getattr(holder, part)
+    missing = [name for name in names.split() if not hasattr(holder, name)]
+    assert not missing, f"tinytorch.{place} lacks {', '.join(missing)}"
 
 
 @pytest.mark.parametrize("holder", NAMES, ids=lambda h: h.__name__)
