@@ -120,6 +120,9 @@ class Memory(Callback):
     def on_step_end(self, trainer):
         self.seen.append([trainer.step, trainer.last_loss, randn(1).item()])
 
+    def on_epoch_end(self, trainer):
+        self.seen.append([trainer.epoch])
+
     def state_dict(self):
         return {"seen": [list(entry) for entry in self.seen]}
 
@@ -190,15 +193,15 @@ def test_sigint_in_a_notebook_the_same_fit_goes_on(line, tmp_path, folder):
 
 @pytest.mark.parametrize("schedule", ["epoch", "step"])
 def test_after_an_exception_at_the_end_of_an_epoch_the_same_fit_goes_on(line, tmp_path, schedule):
-    """The schedule had moved on, and early stopping had heard of the epoch: both are taken back, and the epoch is closed again."""
-    unbroken = run(line, tmp_path / "a", schedule=schedule)
-    trainer = deep_trainer(callbacks=[EarlyStopping(patience=99), CrashAtEpochEnd()], schedule=schedule)
+    """The schedule had moved on, and the callbacks had heard of the epoch: both are taken back, and the epoch is closed again."""
+    unbroken = run(line, tmp_path / "a", [Memory()], schedule=schedule)
+    trainer = deep_trainer(callbacks=[EarlyStopping(patience=99), Memory(), CrashAtEpochEnd()], schedule=schedule)
     if schedule == "step":
         trainer.scheduler = CosineAnnealingLR(trainer.optimizer, STEPS)
     loader = shuffled(line)
     with pytest.raises(RuntimeError, match="crash"):
         trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
-    del trainer.callbacks[1:]
+    trainer.callbacks.pop()
     trainer.fit(loader, DataLoader(line, 16), epochs=EPOCHS)
     same(unbroken, trainer)
 
