@@ -234,7 +234,9 @@ def task_findings(notebook: dict, module: Module) -> list[tuple[str, str]]:
         if task.tests and task.solutions and max(task.solutions) > min(task.tests):
             found.append((task.id, "its test cell stands before its solution"))
         heading = f"## Task {task.id}: {task.title or 'Title'} ({task.points:g} points)"
-        if not any(heading in nb.text(cell).split("\n") for cell in notebook["cells"] if cell["cell_type"] == "markdown"):
+        if not any(
+            heading in nb.text(cell).split("\n") for cell in notebook["cells"] if cell["cell_type"] == "markdown"
+        ):
             found.append((task.id, f"no heading names it with its points (`{heading}`)"))
     found += given_away(notebook)
     return found

@@ -84,6 +84,14 @@ def test_scores_are_right_and_only_what_changed_is_run_again(room):
     assert run_again(room, ["ada"]) == {"ada"}
 
 
+def test_a_file_with_another_name_is_found_and_an_empty_folder_scores_nothing(room):
+    """Also when it is the only file of a class, where nbgrader itself would stop."""
+    room.hand_in("ada", solved())
+    room.submitted("ada").rename(room.submitted("ada").with_name("my work.txt"))
+    room.submitted("ben").parent.mkdir(parents=True)
+    assert points(grade(room, ["ada", "ben"])) == {"ada": 100, "ben": 0}
+
+
 def test_a_worker_that_dies_is_named_and_replaced(room, monkeypatch):
     for student in WORK:
         room.hand_in(student, solved())

@@ -137,11 +137,15 @@ class Worker:
 def serve(course: Course, module: Module, connection: Connection, other_end: Connection) -> None:
     """What a worker does: grade until the other end is closed."""
     import nbgrader.api
+    import nbgrader.apps.api
+
+    from .plugins import AutogradeAll
 
     other_end.close()
     die_with_parent()
     os.chdir(course.root)
     warnings.filterwarnings("ignore", module="nbgrader")  # SQLAlchemy's, about nbgrader's own code
+    nbgrader.apps.api.Autograde = AutogradeAll  # it gets one student at a time, who may have handed in my work.txt
     autograder = api(course)
     nbgrader.api.create_engine = functools.cache(
         nbgrader.api.create_engine

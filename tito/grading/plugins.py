@@ -22,6 +22,8 @@ from nbconvert.exporters import Exporter, NotebookExporter
 from nbformat.v4.rwbase import rejoin_lines
 from nbgrader import utils
 from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer
 
@@ -92,6 +94,18 @@ def expect_all(converter: Any) -> None:
         graded = [path.stem for path in sources if source_at(path).tasks or (folder / path.name).is_file()]
         if graded:
             converter.assignments[str(folder)] = [str(folder / f"{name}.ipynb") for name in graded]
+
+
+class AutogradeAll(Autograde):
+    """nbgrader's own stops before it asks anybody when no folder that it is to grade holds a file called *.ipynb."""
+
+    def init_notebooks(self) -> None:
+        try:
+            super().init_notebooks()
+        except NbGraderException:
+            expect_all(self)
+            if not self.assignments:
+                raise
 
 
 def find(path: Path, coursedir: Any, resources: dict) -> tuple[Any, list[str]]:
