@@ -17,6 +17,7 @@ import hashlib
 import math
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import time
@@ -25,7 +26,7 @@ from bisect import bisect_right
 from collections import deque
 from contextlib import contextmanager, suppress
 from itertools import islice
-from multiprocessing.reduction import ForkingPickler
+from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
 
 import numpy as np
@@ -676,7 +677,7 @@ class _Worker:
             if time.monotonic() >= deadline:
                 raise RuntimeError(f"DataLoader timed out after {timeout} seconds, waiting for worker {self.id}; is a sample that slow, or does it wait for something?")
         try:
-            good, value = self.pipe.recv()
+            good, value = _receive(self.pipe)
         except (EOFError, ConnectionError):
             self.process.join(1)
             raise self.dead() from None
@@ -719,11 +720,45 @@ def _serve(worker, count, reading, connection, open_here):
             while not connection.poll(1.0):
                 if os.getppid() != parent:
                     return
-            connection.send_bytes(answers.to(*connection.recv()))
+            _send(connection, *answers.to(*connection.recv()))
+
+
+def _pack(answer):
+    """An answer as bytes, without its large arrays, and these: they travel through memory and not through the pipe."""
+    large = []
+
+    def within(buffer):
+        if not hasattr(os, "memfd_create") or buffer.raw().nbytes < 1 << 16:
+            return True
+        large.append(buffer.raw())
+
+    return pickle.dumps(answer, 5, buffer_callback=within), large
+
+
+def _send(pipe, head, large):
+    """Large arrays are written to a file in memory that has no name: it is gone with the last process that holds it."""
+    pipe.send_bytes(pickle.dumps(([raw.nbytes for raw in large], head)))
+    if large:
+        with open(os.memfd_create("batch"), "wb") as file:
+            for raw in large:
+                file.write(raw)
+            file.flush()
+            send_handle(pipe, file.fileno(), None)
+
+
+def _receive(pipe):
+    sizes, head = pickle.loads(pipe.recv_bytes())
+    buffers = [np.empty(size, "uint8") for size in sizes]
+    if sizes:
+        with open(recv_handle(pipe), "rb") as file:
+            file.seek(0)
+            for buffer in buffers:
+                file.readinto(buffer)
+    return pickle.loads(head, buffers=buffers)
 
 
 class _Answers:
-    """The answers of one worker, as bytes."""
+    """The answers of one worker, packed."""
 
     def __init__(self, worker, count, dataset, source, collate_fn, init_fn, drop_last):
         self.worker, self.count, self.dataset, self.source, self.collate_fn = worker, count, dataset, source, collate_fn
@@ -735,13 +770,13 @@ class _Answers:
                 self.begin(epoch)
             seed = batch_seed(epoch, number)
             batch = self.stream.next(indices, seed) if self.stream else fetch(self.source, indices, self.collate_fn, seed)
-            return ForkingPickler.dumps((True, batch))
+            return _pack((True, batch))
         except Exception as error:
             text = f"Caught {type(error).__name__} in DataLoader worker process {self.worker}.\nOriginal {traceback.format_exc()}"
             try:
-                return ForkingPickler.dumps((False, (type(error), text)))
+                return _pack((False, (type(error), text)))
             except Exception:  # a class that only this process knows
-                return ForkingPickler.dumps((False, (RuntimeError, text)))
+                return _pack((False, (RuntimeError, text)))
 
     def begin(self, epoch):
         """A new epoch: with persistent_workers a process sees several."""

@@ -215,6 +215,23 @@ def test_a_worker_that_raises_gives_its_traceback(how, error, words):
         list(d.DataLoader(Breaks(how), 2, num_workers=2))
 
 
+def test_large_batches_arrive_whole_and_leave_nothing_open():
+    class Large(Squares):
+        def __getitem__(self, index):
+            rng = np.random.default_rng(index)
+            image = rng.random((3, 200, 200)).astype("f")
+            return {"image": image, "turned": tensor(image.T), "doubles": rng.random(30_000), "small": index}
+
+    here = list(d.DataLoader(Large(12), 4))
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    loader = d.DataLoader(Large(12), 4, num_workers=2)
+    for batch, expected in zip(loader, here, strict=True):
+        for key, value in expected.items():
+            assert batch[key].dtype == value.dtype and np.array_equal(batch[key].numpy(), value.numpy()), key
+        batch["image"].add_(1)  # memory of its own
+    assert before == 0 or len(os.listdir("/proc/self/fd")) <= before
+
+
 def test_a_batch_that_cannot_be_sent_is_an_error_not_a_death():
     with pytest.raises(Exception, match="(?s)worker process 0.*[Pp]ickle"):
         list(d.DataLoader(Squares(2), 2, num_workers=1, collate_fn=lambda samples: lambda: samples))
