@@ -155,7 +155,7 @@ def record(node, saves, inputs, values, cells):
     inputs: what the operation was called with, Tensors and numbers
     values: the arrays of all inputs, then the array of the result
     saves: positions in `values` of what the row wants to keep
-    cells: for each of `values` the version of its tensor, a list with one number
+    cells: for each of `values` the version of its tensor, a list with one number; None when `saves` is empty
 
     edges: for each input the `grad_fn` of a Tensor that an operation made, the Tensor itself for a leaf that requires grad,
         None for everything else
