@@ -277,13 +277,13 @@ def test_one_cycle_turns_rate_and_momentum(name, strategy):
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_reduce_on_plateau(mode, threshold_mode):
     rng, _, _, theirs, ours = pair("SGD", dict(lr=0.1))
-    options = dict(patience=2, cooldown=2, factor=0.5, threshold=0.6, threshold_mode=threshold_mode, min_lr=[1e-3])
+    options = dict(patience=2, cooldown=2, factor=0.5, threshold=0.3, threshold_mode=threshold_mode, min_lr=[1e-6])
     a, b = (
         torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, mode, **options),
         optim.ReduceLROnPlateau(ours, mode, **options),
     )
-    for _ in range(60):
-        metric = float(rng.integers(1, 5))
+    for step in range(60):
+        metric = float((9 - 0.1 * step if mode == "min" else 1 + 0.1 * step) + rng.uniform(-0.3, 0.3))
         a.step(metric), b.step(metric)
         np.testing.assert_allclose(b.get_last_lr(), [g["lr"] for g in theirs.param_groups], rtol=1e-9)
 
