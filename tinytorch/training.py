@@ -66,7 +66,7 @@ def find_nonfinite(loss, named_parameters):
 def all_finite(array):
     """Whether no element is NaN or infinite. A dot product is the quickest way to touch them all; only when it overflows is a closer look needed."""
     flat = array.reshape(-1)
-    return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
+    return math.isfinite(abs(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
 
 # %% ../solutions/07_training/07_training.ipynb #d9e1ba6a
 class NonFiniteError(RuntimeError):
@@ -423,7 +423,7 @@ class Trainer:
         self.epoch, self.step, self.loss_sum, self.samples, self.groups = 0, 0, 0.0, 0, 0
         self.history, self.stopped, self.last_loss = [], False, math.nan
         self.loader, self._loader_state, self._boundary, self._interrupted = None, None, None, False
-        self._modules = list(model.modules()) if isinstance(model, Module) else []
+        self._modules = []
         check_config(self)
 
     # training
@@ -465,8 +465,7 @@ class Trainer:
     def _step_in_memory(self, batches):
         while True:
             try:
-                with np.errstate(over="ignore"):  # what overflows is found by train_step
-                    return train_step(self.model, self.loss_fn, self.optimizer, batches, self.clip_norm)
+                return train_step(self.model, self.loss_fn, self.optimizer, batches, self.clip_norm)
             except MemoryError:
                 if self._versions() != self._boundary["versions"]:
                     raise  # within the update: to do it again would do half of it twice
@@ -571,7 +570,7 @@ class Trainer:
 
     def _small_state(self):
         """What a step changes besides the weights and the optimizer: it is remembered at every boundary, to go back to."""
-        state = {
+        return {
             "random": default_generator.source().bit_generator.state,
             "loader": self.loader.state_dict() if hasattr(self.loader, "state_dict") else None,
             "buffers": [b.array.copy() for b in self._buffers()],
@@ -579,11 +578,11 @@ class Trainer:
             "options": [dict(group) for group in self.optimizer.param_groups],
             "callbacks": [callback.state_dict() for callback in self.callbacks],
             "versions": self._versions(),
+            **{name: self.__dict__[name] for name in COUNTS},
         }
-        return state | {name: getattr(self, name) for name in COUNTS}
 
     def _buffers(self):
-        return (b for module in self._modules for b in module._buffers.values() if b is not None)
+        return [b for module in self._modules for b in module._buffers.values() if b is not None]
 
     def _versions(self):
         """Grows with every update of a weight: the same number, the same weights."""
