@@ -66,6 +66,21 @@ def test_04_7_bce_with_logits_far_out():
     assert loss.item() == 1e4 and x.grad.tolist() == [1.0, 0.0]
 
 
+def test_04_7_softplus_has_slope_a_half_at_0():
+    x = tensor([0.0, 0.0], requires_grad=True)
+    losses.binary_cross_entropy_with_logits(x, tensor([1.0, 0.0]), reduction="sum").backward()
+    assert x.grad.tolist() == [-0.5, 0.5]
+
+
+def test_04_4_backward_twice_through_a_kept_graph():
+    x = tensor([[1.0, 2.0, 0.5]], requires_grad=True)
+    loss = losses.cross_entropy(x, tensor(np.array([1])))
+    loss.backward(retain_graph=True)
+    once = x.grad.numpy().copy()
+    loss.backward()
+    assert np.allclose(x.grad.numpy(), 2 * once) and abs(once.sum()) < 1e-6
+
+
 def test_04_8_kl_of_equal_distributions_is_zero():
     p = tensor([[0.2, 0.3, 0.5]])
     assert abs(losses.kl_div(p.log(), p, reduction="batchmean").item()) < 1e-7

@@ -34,6 +34,22 @@ def test_08_3_rms_norm_keeps_the_sign_of_a_constant():
     assert np.allclose(n.rms_norm(tensor([[-3.0, -3.0]]), (2,)).tolist(), [[-1, -1]], atol=1e-4)
 
 
+def test_08_3_backward_twice_through_a_kept_graph():
+    layer, x = n.LayerNorm(5), randn(3, 5, requires_grad=True)
+    loss = (layer(x) ** 3).sum()
+    loss.backward(retain_graph=True)
+    once = x.grad.numpy().copy()
+    loss.backward()
+    assert np.allclose(x.grad.numpy(), 2 * once, atol=1e-6) and np.abs(once).max() > 0.01
+
+
+def test_08_4_one_value_per_channel_has_no_variance():
+    for shape in ((1, 3), (1, 3, 1)):
+        with pytest.raises(ValueError, match="larger batch"):
+            n.BatchNorm1d(3)(randn(*shape))
+    assert n.BatchNorm1d(3).eval()(randn(1, 3)).shape == (1, 3)
+
+
 def test_08_4_batch_norm_has_two_lives():
     manual_seed(0)
     layer, x = n.BatchNorm1d(3), randn(64, 3) * 4 + 10
