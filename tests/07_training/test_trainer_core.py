@@ -207,7 +207,7 @@ def test_07_6_early_stopping_names_the_metrics_that_there_are(line):
         ("checkpoint_every", 0, "a number of steps of at least 1, or None"),
         ("keep", 0, "an int of at least 1"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, EarlyStopping) else str(value),
 )
 def test_invalid_configuration_is_refused_with_field_value_and_what_is_allowed(field, value, allowed):
     model = Linear(2, 1)
