@@ -44,7 +44,9 @@ class Dataset:
 
 
 class IterableDataset:
-    """Samples in a stream: write __iter__(). With workers, each has its own copy; share the stream out with get_worker_info()."""
+    """Samples in a stream: write __iter__(). With workers, each has its own copy; share the stream out with
+    get_worker_info().
+    """
 
     def __iter__(self):
         raise NotImplementedError(f"{type(self).__name__} needs __iter__(), which yields samples")
@@ -79,9 +81,11 @@ class Subset(Dataset):
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #05-1-solution
 def split_lengths(n, lengths):
-    """The parts' lengths, as ints: `lengths` themselves, or n times them, rounded down, when they are fractions summing to 1; what is left over goes one each to the first parts.
+    """The parts' lengths, as ints: `lengths` themselves, or n times them, rounded down, when they are fractions
+    summing to 1; what is left over goes one each to the first parts.
 
-    Fractions sum to 1 as math.isclose says it, because 0.1 + 0.2 + 0.7 does not quite. Raises ValueError when ints do not sum to n, saying both sums; a negative fraction is refused, too.
+    Fractions sum to 1 as math.isclose says it, because 0.1 + 0.2 + 0.7 does not quite. Raises ValueError when
+    ints do not sum to n, saying both sums; a negative fraction is refused, too.
     """
     ### BEGIN SOLUTION
     if math.isclose(sum(lengths), 1):
@@ -108,7 +112,8 @@ def random_split(dataset, lengths, generator=None):
 def locate(ends, index):
     """(which dataset, index within it) for an index into datasets in a row.
 
-    ends: the cumulated lengths, so the last is the total; a negative index counts from the end. Raises IndexError outside the range, saying the range.
+    ends: the cumulated lengths, so the last is the total; a negative index counts from the end. Raises
+        IndexError outside the range, saying the range.
     """
     ### BEGIN SOLUTION
     total = ends[-1]
@@ -139,7 +144,8 @@ class ConcatDataset(Dataset):
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #05-3-solution
 def random_order(n, rng, replacement=False, num_samples=None):
-    """A list of indices below n: a permutation's first num_samples (default n), or that many independent draws with replacement.
+    """A list of indices below n: a permutation's first num_samples (default n), or that many independent draws
+    with replacement.
 
     rng: NumPy Generator; use rng.permutation(n), or rng.integers.
     """
@@ -154,7 +160,8 @@ def random_order(n, rng, replacement=False, num_samples=None):
 def weighted_order(weights, num_samples, rng, replacement=True):
     """num_samples indices, each drawn in proportion to its weight (which need not sum to 1).
 
-    weights: float array (n,), none negative. With replacement use rng.choice; without, draw rng.random(n) and take the largest log(u) / w, largest first; a weight of 0 is never drawn.
+    weights: float array (n,), none negative. With replacement use rng.choice; without, draw rng.random(n) and
+        take the largest log(u) / w, largest first; a weight of 0 is never drawn.
     """
     ### BEGIN SOLUTION
     if replacement:
@@ -166,7 +173,9 @@ def weighted_order(weights, num_samples, rng, replacement=True):
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #5c4b52ff
 class Sampler:
-    """Yields indices. `order(rng)` lists them for a NumPy Generator; iterating draws from `generator` or the default one."""
+    """Yields indices. `order(rng)` lists them for a NumPy Generator; iterating draws from `generator` or the
+    default one.
+    """
 
     generator = None
 
@@ -226,7 +235,9 @@ class WeightedRandomSampler(Sampler):
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #05-4-solution
 def batched(indices, batch_size, drop_last=False):
-    """Yield lists of batch_size indices; the last may be shorter, or is left out with drop_last. indices: any iterable, taken no faster than needed."""
+    """Yield lists of batch_size indices; the last may be shorter, or is left out with drop_last. indices: any
+    iterable, taken no faster than needed.
+    """
     ### BEGIN SOLUTION
     indices = iter(indices)
     while batch := list(islice(indices, batch_size)):
@@ -261,9 +272,11 @@ class BatchSampler:
 def default_collate(samples):
     """One batch from a list of samples of equal structure.
 
-    Leaves: Tensors or arrays (stacked to a Tensor (B, ...), dtype kept), bool / int / float (a Tensor (B,) of bool / int64 / float32), str or bytes (a list)
+    Leaves: Tensors or arrays (stacked to a Tensor (B, ...), dtype kept), bool / int / float (a Tensor (B,) of
+        bool / int64 / float32), str or bytes (a list)
     Tuples and lists become a list of batches, one for each field, dicts a dict of them.
-    Raises TypeError for other leaves, naming the type; RuntimeError for arrays of different shapes, or tuples and lists of different lengths, saying which and advising pad_collate.
+    Raises TypeError for other leaves, naming the type; RuntimeError for arrays of different shapes, or tuples
+    and lists of different lengths, saying which and advising pad_collate.
     """
     ### BEGIN SOLUTION
     first = samples[0]
@@ -292,8 +305,10 @@ def default_collate(samples):
 def pad(sequences, padding_value=0, max_length=None):
     """Sequences of different length as one array, and their lengths.
 
-    sequences: list of arrays, Tensors or lists, (length_i, ...) with equal trailing shapes; longer ones than max_length (if given) are cut
-    Returns (B, longest, ...) of the first sequence's dtype, filled up at the end with padding_value, and an int64 array (B,) of lengths.
+    sequences: list of arrays, Tensors or lists, (length_i, ...) with equal trailing shapes; longer ones than
+        max_length (if given) are cut
+    Returns (B, longest, ...) of the first sequence's dtype, filled up at the end with padding_value, and an
+    int64 array (B,) of lengths.
     """
     ### BEGIN SOLUTION
     arrays = [np.asarray(s.array if isinstance(s, Tensor) else s)[:max_length] for s in sequences]
@@ -308,7 +323,8 @@ def pad(sequences, padding_value=0, max_length=None):
 def next_token_targets(tokens, lengths, ignore_index=-100):
     """Inputs and targets of a language model from padded sequences.
 
-    tokens: int array (B, T); lengths: int array (B,). Returns inputs (B, T - 1), all but the last token, and targets (B, T - 1): targets[b, t] is tokens[b, t + 1], or ignore_index where that is padding.
+    tokens: int array (B, T); lengths: int array (B,). Returns inputs (B, T - 1), all but the last token, and
+        targets (B, T - 1): targets[b, t] is tokens[b, t + 1], or ignore_index where that is padding.
     """
     ### BEGIN SOLUTION
     targets = tokens[:, 1:].copy()
@@ -318,7 +334,9 @@ def next_token_targets(tokens, lengths, ignore_index=-100):
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #395adc58
 class pad_collate:
-    """collate_fn for sequences, or tuples (sequence, label, ...): {"input": (B, T), "lengths": (B,), "labels": ...}, padded to the longest."""
+    """collate_fn for sequences, or tuples (sequence, label, ...): {"input": (B, T), "lengths": (B,), "labels":
+    ...}, padded to the longest.
+    """
 
     def __init__(self, padding_value=0, max_length=None):
         self.padding_value, self.max_length = padding_value, max_length
@@ -370,9 +388,11 @@ def batch_seed(epoch_seed, i):
 
 
 def fetch(dataset, indices, collate_fn, seed):
-    """Read the samples at `indices` and collate them, with the default generator seeded by `seed`; its state is put back afterwards, also after an error.
+    """Read the samples at `indices` and collate them, with the default generator seeded by `seed`; its state is
+    put back afterwards, also after an error.
 
-    A dataset with __getitems__(list of indices) gives all its samples at once; with any other, they are read one by one, in order.
+    A dataset with __getitems__(list of indices) gives all its samples at once; with any other, they are read
+    one by one, in order.
     """
     ### BEGIN SOLUTION
     state = default_generator.source().bit_generator.state
@@ -387,7 +407,9 @@ def fetch(dataset, indices, collate_fn, seed):
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #05-9-solution
 def normalize(image, mean, std):
-    """(image - mean) / std by channel: image float array (C, H, W), mean and std sequences of C numbers. A new array of image's dtype."""
+    """(image - mean) / std by channel: image float array (C, H, W), mean and std sequences of C numbers. A new
+    array of image's dtype.
+    """
     ### BEGIN SOLUTION
     mean, std = (np.asarray(v, image.dtype)[:, None, None] for v in (mean, std))
     return (image - mean) / std
@@ -402,7 +424,8 @@ def horizontal_flip(image):
 
 
 def crop_at(image, size, top, left, padding=0):
-    """The window of (size, size) whose corner is at (top, left) of the image with `padding` zeros on every side: (C, size, size).
+    """The window of (size, size) whose corner is at (top, left) of the image with `padding` zeros on every
+    side: (C, size, size).
 
     Raises ValueError when the window does not lie within the padded image, with both sizes.
     """
@@ -491,7 +514,8 @@ class MapDataset(Dataset):
 def parse_idx(data):
     """The array in the bytes of an idx file of uint8 (read-only, no copy: np.frombuffer).
 
-    Raises ValueError that says what is wrong: "not an idx file" (the first two bytes, or too short for a header), an unknown type byte, or
+    Raises ValueError that says what is wrong: "not an idx file" (the first two bytes, or too short for a
+        header), an unknown type byte, or
     "truncated" / "too long" with the expected and the actual number of bytes. Source: http://yann.lecun.com/exdb/mnist/
     """
     ### BEGIN SOLUTION
@@ -511,8 +535,10 @@ def parse_idx(data):
 class TokenFile(Dataset):
     """Windows of a file of tokens, read only when asked for.
 
-    path: a file of little-endian numbers of this dtype; length: tokens in a sample; stride: from one window's start to the next (default: length)
-    Sample i is (inputs, targets), int64 Tensors (length,), targets one token later. ValueError when the file does not hold a whole number of tokens or not one window.
+    path: a file of little-endian numbers of this dtype; length: tokens in a sample; stride: from one window's
+        start to the next (default: length)
+    Sample i is (inputs, targets), int64 Tensors (length,), targets one token later. ValueError when the file
+    does not hold a whole number of tokens or not one window.
     """
 
     def __init__(self, path, length, dtype="uint16", stride=None):
@@ -538,7 +564,9 @@ def window_count(n, length, stride):
 
 
 def window_start(index, count, stride):
-    """Where window `index` of `count` begins; a negative index counts from the end. Raises IndexError outside the range, saying it."""
+    """Where window `index` of `count` begins; a negative index counts from the end. Raises IndexError outside
+    the range, saying it.
+    """
     ### BEGIN SOLUTION
     if not -count <= index < count:
         raise IndexError(f"index {index} is out of range for {count} windows")
@@ -547,7 +575,9 @@ def window_start(index, count, stride):
 
 
 def shifted_pair(tokens, start, length):
-    """(inputs, targets): tokens start ... and start + 1 ..., each an int64 Tensor (length,) in memory of its own (not a view of the file)."""
+    """(inputs, targets): tokens start ... and start + 1 ..., each an int64 Tensor (length,) in memory of its
+    own (not a view of the file).
+    """
     ### BEGIN SOLUTION
     window = tokens[start : start + length + 1].astype("int64")
     return wrap(window[:-1]), wrap(window[1:])
@@ -638,7 +668,9 @@ class _Text(str):
 
 @contextmanager
 def _signals_held():
-    """SIGINT and SIGTERM wait meanwhile: a process that is forked in here first gets rid of the main program's handlers."""
+    """SIGINT and SIGTERM wait meanwhile: a process that is forked in here first gets rid of the main program's
+    handlers.
+    """
     held = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "pthread_sigmask") else None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held) if held else None
     try:
@@ -651,7 +683,8 @@ def _signals_held():
 class _Worker:
     """A process that reads batches, and our end of the pipe to it.
 
-    reading: (dataset, source, collate_fn, worker_init_fn, drop_last); others: the workers that are there already. A forked process holds
+    reading: (dataset, source, collate_fn, worker_init_fn, drop_last); others: the workers that are there
+        already. A forked process holds
     copies of all open pipes: it closes them, so that each pipe ends with the main process, however that ends.
     """
 
@@ -669,7 +702,9 @@ class _Worker:
             self.pipe.send(request)
 
     def answer(self, timeout):
-        """Its next batch. Raises its error, with its traceback; RuntimeError when it died or took longer than timeout (0: for ever)."""
+        """Its next batch. Raises its error, with its traceback; RuntimeError when it died or took longer than
+        timeout (0: for ever).
+        """
         deadline = time.monotonic() + timeout if timeout else math.inf
         while not self.pipe.poll(min(0.5, max(deadline - time.monotonic(), 0))):
             if not self.process.is_alive() and not self.pipe.poll(0):
@@ -707,7 +742,9 @@ class _Worker:
 
 
 def _serve(worker, count, reading, connection, open_here):
-    """What a worker process does: answer each request (epoch's seed, batch's number, indices) with (True, batch) or (False, (error's type, traceback)), until its parent is gone."""
+    """What a worker process does: answer each request (epoch's seed, batch's number, indices) with (True,
+    batch) or (False, (error's type, traceback)), until its parent is gone.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business: it ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
@@ -794,12 +831,17 @@ class DataLoader:
     """Batches of a dataset: `for inputs, targets in DataLoader(dataset, batch_size=64, shuffle=True)`.
 
     dataset: __getitem__ and __len__, or an IterableDataset; batch_size: None hands over single samples
-    shuffle, sampler, batch_sampler, drop_last: the order; generator: a tinytorch Generator that decides it (by default the sampler's, or the global one)
-    num_workers: processes that read; prefetch_factor: batches under way at each (default 2); worker_init_fn(worker id): called once in each
-    persistent_workers: keep the processes from one epoch to the next; multiprocessing_context: how they start (by default forked, where the system can)
-    collate_fn: list of samples -> batch (default_collate); timeout: seconds to wait for a worker's batch, 0 for ever; pin_memory: for PyTorch's sake, without effect
+    shuffle, sampler, batch_sampler, drop_last: the order; generator: a tinytorch Generator that decides it (by
+        default the sampler's, or the global one)
+    num_workers: processes that read; prefetch_factor: batches under way at each (default 2);
+        worker_init_fn(worker id): called once in each
+    persistent_workers: keep the processes from one epoch to the next; multiprocessing_context: how they start
+        (by default forked, where the system can)
+    collate_fn: list of samples -> batch (default_collate); timeout: seconds to wait for a worker's batch, 0 for
+        ever; pin_memory: for PyTorch's sake, without effect
 
-    Every batch is read with a seed of its own, so batches do not depend on the number of workers. `state_dict()` in the middle of an epoch, loaded into an equal loader, goes on with the next batch.
+    Every batch is read with a seed of its own, so batches do not depend on the number of workers.
+    `state_dict()` in the middle of an epoch, loaded into an equal loader, goes on with the next batch.
     Source: https://docs.pytorch.org/docs/stable/data.html
     """
 
@@ -873,7 +915,9 @@ class DataLoader:
         self._epoch_seed, self._given = None, 0
 
     def _requests(self, rng):
-        """What to read for each batch: lists of indices, or sizes for a stream. A sampler of one's own must give the same order when a run is resumed."""
+        """What to read for each batch: lists of indices, or sizes for a stream. A sampler of one's own must
+        give the same order when a run is resumed.
+        """
         if self.streams:
             while True:
                 yield self.batch_size or 1
@@ -940,7 +984,9 @@ class DataLoader:
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #4772e1ba
 def read_checked(path, md5=None):
-    """A file's bytes, unpacked when its name ends in .gz. FileNotFoundError says where to put it; ValueError when the MD5 checksum (of the file as it is) differs."""
+    """A file's bytes, unpacked when its name ends in .gz. FileNotFoundError says where to put it; ValueError
+    when the MD5 checksum (of the file as it is) differs.
+    """
     import gzip
     import zlib
 
@@ -959,7 +1005,8 @@ def read_checked(path, md5=None):
 class MNIST(Dataset):
     """The MNIST files (idx, compressed or not) in the folder `root`: samples (image uint8 (28, 28), label int).
 
-    checksums: compare with the MD5 sums of the published .gz files. Source: https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.MNIST.html
+    checksums: compare with the MD5 sums of the published .gz files. Source:
+        https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.MNIST.html
     """
 
     md5 = {
@@ -989,7 +1036,8 @@ class MNIST(Dataset):
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #7d3be4b4
 class CIFAR10(Dataset):
-    """CIFAR-10's binary version in the folder `root`: samples (image uint8 (3, 32, 32), label int). Source: https://www.cs.toronto.edu/~kriz/cifar.html
+    """CIFAR-10's binary version in the folder `root`: samples (image uint8 (3, 32, 32), label int). Source:
+    https://www.cs.toronto.edu/~kriz/cifar.html
 
     root holds the unpacked .bin files, or the published archive, whose MD5 sum is compared (checksums).
     Each record is a label byte and 3,072 bytes of the red, green and blue planes; a file holds 10,000 records.
@@ -1016,7 +1064,9 @@ class CIFAR10(Dataset):
 
 
 def unpack_tar(data, names, path):
-    """The contents of these files, in whatever folder of a tar archive's bytes they lie. ValueError names what is missing."""
+    """The contents of these files, in whatever folder of a tar archive's bytes they lie. ValueError names what
+    is missing.
+    """
     import io
     import tarfile
 
@@ -1031,7 +1081,9 @@ def unpack_tar(data, names, path):
 
 
 def parse_cifar(data, name, records=10000):
-    """The records of a CIFAR-10 file, uint8 (records, 3073). ValueError when it is truncated, too long, or holds a label above 9."""
+    """The records of a CIFAR-10 file, uint8 (records, 3073). ValueError when it is truncated, too long, or
+    holds a label above 9.
+    """
     if len(data) != records * 3073:
         raise ValueError(f"{name} has {len(data)} bytes, expected {records * 3073}: it is {'truncated' if len(data) < records * 3073 else 'not a CIFAR-10 file'}")
     rows = np.frombuffer(data, np.uint8).reshape(records, 3073)
@@ -1041,7 +1093,9 @@ def parse_cifar(data, name, records=10000):
 
 
 def load_digits(path):
-    """The course's handwritten digits from data/digits/digits.npz: a TensorDataset of images float32 (1797, 64), 0 to 1, and labels int64."""
+    """The course's handwritten digits from data/digits/digits.npz: a TensorDataset of images float32 (1797,
+    64), 0 to 1, and labels int64.
+    """
     with np.load(path) as file:
         images, labels = file["images"].reshape(len(file["images"]), -1), file["labels"]
     return TensorDataset(wrap(images.astype("float32") / np.float32(16)), wrap(labels.astype("int64")))
@@ -1072,9 +1126,11 @@ COLLATORS = {
 
 
 def make_loader(dataset, task="default", batch_size=32, train=True, collate_options=None, **options):
-    """A DataLoader with the collator that fits a task: "default", "language_model", "classification", "padded" or "vision".
+    """A DataLoader with the collator that fits a task: "default", "language_model", "classification", "padded"
+    or "vision".
 
-    train shuffles. collate_options go to the collator, options to the DataLoader. ValueError for an unknown task, listing the known ones.
+    train shuffles. collate_options go to the collator, options to the DataLoader. ValueError for an unknown
+    task, listing the known ones.
     """
     if task not in COLLATORS:
         raise ValueError(f"unknown task {task!r}; choose one of {', '.join(COLLATORS)}")

@@ -47,7 +47,8 @@ def adam_step(p, g, state, s, *, lr, betas=(0.9, 0.999), eps=1e-8, amsgrad=False
     """One step of Adam on the array p, in place.
 
     p, g, s: float arrays of one shape: parameter, gradient (not changed), scratch
-    state: dict that keeps "step" (int), "exp_avg", "exp_avg_sq" and, with amsgrad, "max_exp_avg_sq". Allocates nothing after the first step.
+    state: dict that keeps "step" (int), "exp_avg", "exp_avg_sq" and, with amsgrad, "max_exp_avg_sq". Allocates
+        nothing after the first step.
     Sources: https://arxiv.org/abs/1412.6980, https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
     """
     ### BEGIN SOLUTION
@@ -75,7 +76,8 @@ def adam_step(p, g, state, s, *, lr, betas=(0.9, 0.999), eps=1e-8, amsgrad=False
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #06-3-solution
 def rmsprop_step(p, g, state, s, *, lr=0.01, alpha=0.99, eps=1e-8, momentum=0.0, centered=False):
-    """One step of RMSprop on the array p, in place; state keeps "square_avg", with centered "grad_avg", with momentum "momentum_buffer".
+    """One step of RMSprop on the array p, in place; state keeps "square_avg", with centered "grad_avg", with
+    momentum "momentum_buffer".
 
     p, g, s: float arrays of one shape: parameter, gradient (not changed), scratch.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
@@ -133,7 +135,8 @@ def adagrad_step(p, g, state, s, *, lr, lr_decay=0.0, eps=1e-10, initial_accumul
 
 
 def adadelta_step(p, g, state, s, *, lr=1.0, rho=0.9, eps=1e-6):
-    """One step of Adadelta on the array p, in place; state keeps "square_avg", "acc_delta" and "delta" (a second scratch, made when it is missing).
+    """One step of Adadelta on the array p, in place; state keeps "square_avg", "acc_delta" and "delta" (a
+    second scratch, made when it is missing).
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html
     """
@@ -183,7 +186,9 @@ def decay_weights(p, *, lr, weight_decay):
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #06-6-solution
 def total_norm(arrays, norm_type=2.0):
-    """The norm over all arrays taken together: (sum |g|^q)^(1/q), or the largest |g| for norm_type inf. A float; 0.0 for no arrays."""
+    """The norm over all arrays taken together: (sum |g|^q)^(1/q), or the largest |g| for norm_type inf. A
+    float; 0.0 for no arrays.
+    """
     ### BEGIN SOLUTION
     if norm_type == math.inf:
         return max((float(abs(g).max()) for g in arrays), default=0.0)
@@ -202,10 +207,12 @@ def scale_to_norm(arrays, max_norm, norm):
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #bb8aa30c
 class Optimizer:
-    """Base of all optimizers: parameter groups, state, zero_grad, state_dict. A subclass says its defaults and its `update`.
+    """Base of all optimizers: parameter groups, state, zero_grad, state_dict. A subclass says its defaults and
+    its `update`.
 
     params: iterable of Tensors that require grad, or of dicts {"params": ..., option: value, ...}
-    Raises ValueError for an empty list, for a parameter given twice and for one that is not a leaf, TypeError for what is no Tensor.
+    Raises ValueError for an empty list, for a parameter given twice and for one that is not a leaf, TypeError
+    for what is no Tensor.
     """
 
     def __init__(self, params, defaults):
@@ -219,7 +226,9 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, group):
-        """Add parameters with their own options: {"params": [...], "lr": 0.01}; what is not given comes from the defaults."""
+        """Add parameters with their own options: {"params": [...], "lr": 0.01}; what is not given comes from
+        the defaults.
+        """
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         known = {id(p) for old in self.param_groups for p in old["params"]}
         for p in params:
@@ -241,7 +250,9 @@ class Optimizer:
                 p.grad.array.fill(0)
 
     def step(self, closure=None):
-        """Update every parameter that has a gradient, in place. closure, if given, recomputes the loss first and is returned."""
+        """Update every parameter that has a gradient, in place. closure, if given, recomputes the loss first
+        and is returned.
+        """
         loss = None
         if closure is not None:
             with enable_grad():
@@ -294,7 +305,9 @@ class Optimizer:
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #9060b95d
 def _check(**options):
-    """Raise ValueError for an option outside its range, naming it. Negative values are never allowed; betas and rho lie in [0, 1)."""
+    """Raise ValueError for an option outside its range, naming it. Negative values are never allowed; betas and
+    rho lie in [0, 1).
+    """
     for name, value in options.items():
         for v in value if isinstance(value, (tuple, list)) else (value,):
             if not v >= 0 or (name in ("betas", "rho") and v >= 1):
@@ -390,9 +403,11 @@ def _grads(parameters):
 
 
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
-    """Scale the gradients in place so that their norm, taken together, is at most max_norm. Returns the norm before, a 0-d Tensor.
+    """Scale the gradients in place so that their norm, taken together, is at most max_norm. Returns the norm
+    before, a 0-d Tensor.
 
-    error_if_nonfinite: raise RuntimeError when that norm is NaN or Inf, instead of going on with gradients that are broken.
+    error_if_nonfinite: raise RuntimeError when that norm is NaN or Inf, instead of going on with gradients that
+        are broken.
     """
     grads = _grads(parameters)
     norm = total_norm(grads, float(norm_type))
@@ -416,7 +431,9 @@ def step_lr(lr, t, *, step_size, gamma):
 
 
 def multistep_lr(lr, t, *, milestones, gamma):
-    """The rate at epoch t: multiplied by gamma at each of the milestones (a list of epochs, any order; twice counts twice)."""
+    """The rate at epoch t: multiplied by gamma at each of the milestones (a list of epochs, any order; twice
+    counts twice).
+    """
     ### BEGIN SOLUTION
     return lr * gamma ** sum(t >= milestone for milestone in milestones)
     ### END SOLUTION
@@ -447,7 +464,8 @@ def one_cycle_lr(t, *, max_lr, total_steps, pct_start=0.3, div_factor=25.0, fina
     """The rate at step t, 0 <= t < total_steps, of a one-cycle schedule with cosine legs.
 
     It starts at max_lr / div_factor, peaks at max_lr, and ends at max_lr / div_factor / final_div_factor.
-    Sources: https://arxiv.org/abs/1708.07120, https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
+    Sources: https://arxiv.org/abs/1708.07120,
+        https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
     """
     ### BEGIN SOLUTION
     start, peak, last = max_lr / div_factor, pct_start * total_steps - 1, total_steps - 1
@@ -571,7 +589,9 @@ class LinearLR(LRScheduler):
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #24460129
 class LambdaLR(LRScheduler):
-    """The initial rate times lr_lambda(epoch); one function, or one for each group. Functions are not part of the state."""
+    """The initial rate times lr_lambda(epoch); one function, or one for each group. Functions are not part of
+    the state.
+    """
 
     def __init__(self, optimizer, lr_lambda):
         n = len(optimizer.param_groups)
@@ -589,7 +609,8 @@ class LambdaLR(LRScheduler):
 class OneCycleLR(LRScheduler):
     """One warm-up and one annealing over total_steps steps (or epochs * steps_per_epoch), stepped after every batch.
 
-    anneal_strategy: "cos" or "linear" legs. With cycle_momentum, momentum (Adam's first beta) walks the other way, from max_momentum to base_momentum and back.
+    anneal_strategy: "cos" or "linear" legs. With cycle_momentum, momentum (Adam's first beta) walks the other
+        way, from max_momentum to base_momentum and back.
     """
 
     def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy="cos",
@@ -657,7 +678,8 @@ class SequentialLR:
 
 
 class ReduceLROnPlateau:
-    """Multiply the rate by factor when the metric has not improved for more than patience epochs; step(metric) each epoch.
+    """Multiply the rate by factor when the metric has not improved for more than patience epochs; step(metric)
+    each epoch.
 
     threshold_mode: "rel", or "abs": better by the threshold itself; min_lr: a number, or one for each group.
     """

@@ -32,9 +32,11 @@ from .optim import Optimizer, ReduceLROnPlateau, scale_to_norm, total_norm
 
 # %% ../solutions/07_training/07_training.ipynb #07-1-solution
 def accumulate(model, loss_fn, batches):
-    """Forward and backward through a list of (inputs, targets); the gradients add to what is there, as if it were one large batch.
+    """Forward and backward through a list of (inputs, targets); the gradients add to what is there, as if it
+    were one large batch.
 
-    loss_fn(outputs, targets): a mean over the batch, a 0-d Tensor. Each batch counts by its share of samples, len(inputs) / total.
+    loss_fn(outputs, targets): a mean over the batch, a 0-d Tensor. Each batch counts by its share of samples,
+        len(inputs) / total.
     Returns the loss of all samples together, a float.
     """
     ### BEGIN SOLUTION
@@ -49,7 +51,8 @@ def accumulate(model, loss_fn, batches):
 
 # %% ../solutions/07_training/07_training.ipynb #07-2-solution
 def find_nonfinite(loss, named_parameters):
-    """What is NaN or infinite, in words, or None: "loss is nan", or "gradient of NAME is not finite" for the first such parameter.
+    """What is NaN or infinite, in words, or None: "loss is nan", or "gradient of NAME is not finite" for the
+    first such parameter.
 
     loss: float; named_parameters: iterable of (name, Tensor); a parameter without a gradient is passed over.
     """
@@ -64,7 +67,9 @@ def find_nonfinite(loss, named_parameters):
 
 # %% ../solutions/07_training/07_training.ipynb #5b4695cf
 def all_finite(array):
-    """Whether no element is NaN or infinite. A dot product is the quickest way to touch them all; only when it overflows is a closer look needed."""
+    """Whether no element is NaN or infinite. A dot product is the quickest way to touch them all; only when it
+    overflows is a closer look needed.
+    """
     flat = array.reshape(-1)
     return math.isfinite(abs(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
 
@@ -76,7 +81,8 @@ class NonFiniteError(RuntimeError):
 def train_step(model, loss_fn, optimizer, batches, clip_norm=None):
     """One optimizer step on one or more (inputs, targets), accumulated. Returns the loss, a float.
 
-    Old gradients are dropped first. Gradients are clipped by their total norm when clip_norm is given (total_norm, scale_to_norm).
+    Old gradients are dropped first. Gradients are clipped by their total norm when clip_norm is given
+    (total_norm, scale_to_norm).
     Raises NonFiniteError, with find_nonfinite's words, *before* the optimizer has changed anything.
     """
     ### BEGIN SOLUTION
@@ -95,7 +101,9 @@ def train_step(model, loss_fn, optimizer, batches, clip_norm=None):
 # %% ../solutions/07_training/07_training.ipynb #f3cff462
 @contextmanager
 def evaluating(model):
-    """The model in evaluation mode, without recording; its mode (and each submodule's) is put back at the end, whatever happens."""
+    """The model in evaluation mode, without recording; its mode (and each submodule's) is put back at the end,
+    whatever happens.
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -109,7 +117,8 @@ def evaluating(model):
 def evaluate(model, loader, metrics):
     """The mean of each metric over all samples of a loader, in evaluation mode (use `evaluating`).
 
-    loader: iterable of (inputs, targets); metrics: {name: function(outputs, targets) -> mean over the batch, a 0-d Tensor or float}
+    loader: iterable of (inputs, targets); metrics: {name: function(outputs, targets) -> mean over the batch, a
+        0-d Tensor or float}
     Returns {name: float}. Batches count by their number of samples. Raises ValueError when there are none.
     """
     ### BEGIN SOLUTION
@@ -133,7 +142,8 @@ def accuracy(outputs, targets):
 
 # %% ../solutions/07_training/07_training.ipynb #07-5-solution
 def halve(batches):
-    """Each (inputs, targets) of a list cut into two halves, in order; of an odd number the first half has one less. Batches of one sample stay whole.
+    """Each (inputs, targets) of a list cut into two halves, in order; of an odd number the first half has one
+    less. Batches of one sample stay whole.
 
     Raises MemoryError when no batch can be cut.
     """
@@ -153,8 +163,10 @@ def halve(batches):
 def note_metric(state, value, *, mode="min", patience=3, min_delta=0.0):
     """Note an epoch's metric. Returns (improved, stop).
 
-    state: dict with "best" (None before the first epoch) and "bad" (epochs in a row without improvement), updated in place
-    mode: "min", lower is better, or "max". Improved: better than best by more than min_delta; the first value that is no NaN always is. NaN never is.
+    state: dict with "best" (None before the first epoch) and "bad" (epochs in a row without improvement),
+        updated in place
+    mode: "min", lower is better, or "max". Improved: better than best by more than min_delta; the first value
+        that is no NaN always is. NaN never is.
     stop: `patience` bad epochs in a row have come.
     """
     ### BEGIN SOLUTION
@@ -178,7 +190,9 @@ class CheckpointError(RuntimeError):
 
 
 def flatten(value, arrays):
-    """A tree of dict, list, tuple, array, Tensor and plain values as JSON-able values; the arrays are moved into the list `arrays`."""
+    """A tree of dict, list, tuple, array, Tensor and plain values as JSON-able values; the arrays are moved
+    into the list `arrays`.
+    """
     if isinstance(value, Tensor):
         value = value.array
     if isinstance(value, np.ndarray):
@@ -221,7 +235,9 @@ def from_archive(data):
 
 
 def upgrade(state, version):
-    """A state of an older format as one of today's. Version 1 had other names, kept its metrics by columns, and had neither random nor loader state."""
+    """A state of an older format as one of today's. Version 1 had other names, kept its metrics by columns, and
+    had neither random nor loader state.
+    """
     if version == 1:
         names = {"model_state": "model", "optimizer_state": "optimizer", "scheduler_state": "scheduler", "global_step": "step"}
         state = {names.get(name, name): value for name, value in state.items()}
@@ -231,7 +247,9 @@ def upgrade(state, version):
 
 # %% ../solutions/07_training/07_training.ipynb #07-7-solution
 def pack(state, version=VERSION):
-    """A checkpoint as bytes: the line b"tinytorch checkpoint VERSION SHA256\\n" and then to_archive(state). SHA256: hexadecimal, of the archive."""
+    """A checkpoint as bytes: the line b"tinytorch checkpoint VERSION SHA256\\n" and then to_archive(state).
+    SHA256: hexadecimal, of the archive.
+    """
     ### BEGIN SOLUTION
     archive = to_archive(state)
     digest = hashlib.sha256(archive).hexdigest()
@@ -242,7 +260,8 @@ def pack(state, version=VERSION):
 def unpack(data):
     """The state in a checkpoint's bytes, upgraded from older versions (upgrade(state, version)).
 
-    Raises CheckpointError, saying which: not a checkpoint; a version newer than VERSION (advise to update tinytorch); damaged, when the checksum differs.
+    Raises CheckpointError, saying which: not a checkpoint; a version newer than VERSION (advise to update
+        tinytorch); damaged, when the checksum differs.
     The version is looked at before the checksum.
     """
     ### BEGIN SOLUTION
@@ -262,7 +281,8 @@ def unpack(data):
 def write_atomically(path, data):
     """Write bytes to path so that, at every moment, path holds either all of the old or all of the new.
 
-    Writes to path + ".tmp" in the same folder, flushes and fsyncs it, and os.replace()s. On any error the temporary file is removed and the error goes on.
+    Writes to path + ".tmp" in the same folder, flushes and fsyncs it, and os.replace()s. On any error the
+    temporary file is removed and the error goes on.
     """
     ### BEGIN SOLUTION
     temporary = f"{path}.tmp"
@@ -292,7 +312,8 @@ def checkpoints(folder):
 def newest_good(folder):
     """(path, state) of the newest checkpoint that can be read, or None when there is none.
 
-    Every newer one that cannot is named in a warning (warnings.warn) with the reason; a file that is gone or unreadable (OSError) counts as one of these.
+    Every newer one that cannot is named in a warning (warnings.warn) with the reason; a file that is gone or
+    unreadable (OSError) counts as one of these.
     """
     ### BEGIN SOLUTION
     for path in reversed(checkpoints(folder)):
@@ -313,7 +334,9 @@ def prune(folder, keep):
 
 # %% ../solutions/07_training/07_training.ipynb #07-10-solution
 def grouped(loader, size):
-    """Lists of `size` consecutive batches of a loader, the last one maybe shorter. Never takes a batch from the loader before it is needed."""
+    """Lists of `size` consecutive batches of a loader, the last one maybe shorter. Never takes a batch from the
+    loader before it is needed.
+    """
     ### BEGIN SOLUTION
     group = []
     for batch in loader:
@@ -353,7 +376,9 @@ RENAMED = {  # names of earlier versions, and of other trainers, that still work
 
 
 def renamed(options):
-    """The options under today's names, with a FutureWarning for each old one. TypeError for a name that was never known."""
+    """The options under today's names, with a FutureWarning for each old one. TypeError for a name that was
+    never known.
+    """
     for old in options:
         if old not in RENAMED:
             raise TypeError(f"Trainer got an unexpected argument {old!r}; see help(Trainer) for those it knows")
@@ -370,7 +395,9 @@ def whole(value, least):
 
 
 def check_config(trainer):
-    """Refuse an invalid configuration before the first step: ValueError that names the field, its value, and what is allowed."""
+    """Refuse an invalid configuration before the first step: ValueError that names the field, its value, and
+    what is allowed.
+    """
 
     def positive(value):
         return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
@@ -405,12 +432,16 @@ class Trainer:
     """Fits a model to data, and can be interrupted anywhere.
 
     model: Module; loss_fn(outputs, targets): mean over the batch; optimizer: Optimizer over the model's parameters
-    scheduler, schedule: a learning-rate schedule, stepped after every "epoch" or "step" (ReduceLROnPlateau gets val_loss, or train_loss)
-    metrics: {name: function(outputs, targets)} for evaluation; accumulate: batches to a step; clip_norm: largest total norm of the gradients
+    scheduler, schedule: a learning-rate schedule, stepped after every "epoch" or "step" (ReduceLROnPlateau gets
+        val_loss, or train_loss)
+    metrics: {name: function(outputs, targets)} for evaluation; accumulate: batches to a step; clip_norm:
+        largest total norm of the gradients
     nonfinite: what to do at NaN or Inf: "raise", "skip" the step, or "restore" the newest checkpoint and skip
-    callbacks: a list of Callback; folder: where checkpoints go (None: nowhere), the newest `keep` of them, written at the end of every epoch and every `checkpoint_every` steps
+    callbacks: a list of Callback; folder: where checkpoints go (None: nowhere), the newest `keep` of them,
+        written at the end of every epoch and every `checkpoint_every` steps
 
-    history: a list with a dict for each epoch: epoch, lr (as it ended), train_loss, and val_ and every metric's name when there is validation data.
+    history: a list with a dict for each epoch: epoch, lr (as it ended), train_loss, and val_ and every metric's
+        name when there is validation data.
     A configuration that is not allowed is refused here, with a ValueError that says what is.
     """
 
@@ -431,7 +462,8 @@ class Trainer:
     def fit(self, loader, validation=None, epochs=1):
         """Train until `epochs` epochs are done, counting those before an interruption. Returns the history.
 
-        loader, validation: iterables of (inputs, targets). A loader with state_dict (a DataLoader) is resumed at its position; of any other, the batches already seen are passed over.
+        loader, validation: iterables of (inputs, targets). A loader with state_dict (a DataLoader) is resumed
+            at its position; of any other, the batches already seen are passed over.
         After an interruption, Ctrl-C in a notebook for example, the same call goes on where it stopped.
         """
         if not whole(epochs, 0):
@@ -452,7 +484,9 @@ class Trainer:
         return self.history
 
     def step_on(self, batches):
-        """Train on a group of batches, in halves when memory is short; keep the loss for the history. Called by run_epoch."""
+        """Train on a group of batches, in halves when memory is short; keep the loss for the history. Called by
+        run_epoch.
+        """
         try:
             loss = self._step_in_memory(batches)
         except NonFiniteError as error:
@@ -486,7 +520,9 @@ class Trainer:
         warnings.warn(f"{where}; {'restored ' + found[0].name + ' and ' if found else ''}skipped the batch", stacklevel=2)
 
     def close_step(self):
-        """Count the step, remember the boundary, call the callbacks, save when it is time, stop when asked to. Called by run_epoch."""
+        """Count the step, remember the boundary, call the callbacks, save when it is time, stop when asked to.
+        Called by run_epoch.
+        """
         self.step += 1
         self._boundary = self._small_state()
         if self.callbacks:
@@ -518,7 +554,9 @@ class Trainer:
         return evaluate(self.model, loader, {"loss": self.loss_fn, **self.metrics})
 
     def predict(self, loader):
-        """The model's outputs for all inputs of a loader of inputs or of (inputs, targets), in evaluation mode: one Tensor."""
+        """The model's outputs for all inputs of a loader of inputs or of (inputs, targets), in evaluation mode:
+        one Tensor.
+        """
         with evaluating(self.model):
             return cat([self.model(batch[0] if isinstance(batch, (tuple, list)) else batch) for batch in loader])
 
@@ -530,7 +568,9 @@ class Trainer:
 
     @contextmanager
     def _safely(self):
-        """Around the loop: Ctrl-C waits for the end of the step, a second one does not; on any exception the last boundary is saved; the modes are put back."""
+        """Around the loop: Ctrl-C waits for the end of the step, a second one does not; on any exception the
+        last boundary is saved; the modes are put back.
+        """
         self._modules = list(self.model.modules())
         modes = [(module, module.training) for module in self._modules]
         main = threading.current_thread() is threading.main_thread()
@@ -554,7 +594,9 @@ class Trainer:
         self._interrupted = True
 
     def _rescue(self):
-        """After an exception: back to the last boundary and save it, unless the weights are no longer those of the boundary."""
+        """After an exception: back to the last boundary and save it, unless the weights are no longer those of
+        the boundary.
+        """
         if self._boundary is None or self._versions() != self._boundary["versions"]:
             warnings.warn("stopped in the middle of an update; resume() goes back to the newest checkpoint", stacklevel=2)
             return
@@ -569,7 +611,9 @@ class Trainer:
     # state
 
     def _small_state(self):
-        """What a step changes besides the weights and the optimizer: it is remembered at every boundary, to go back to."""
+        """What a step changes besides the weights and the optimizer: it is remembered at every boundary, to go
+        back to.
+        """
         return {
             "random": default_generator.source().bit_generator.state,
             "loader": self.loader.state_dict() if hasattr(self.loader, "state_dict") else None,
@@ -657,7 +701,9 @@ class Trainer:
         return path
 
     def resume(self, path=None):
-        """Load a checkpoint, by default the newest good one of the folder. Returns whether there was one; then call fit as before."""
+        """Load a checkpoint, by default the newest good one of the folder. Returns whether there was one; then
+        call fit as before.
+        """
         if path is None and self.folder is None:
             raise ValueError("resume needs the path of a checkpoint, or a Trainer with a folder")
         if path is not None:
@@ -678,7 +724,9 @@ def skip(batches, count):
 
 # %% ../solutions/07_training/07_training.ipynb #1c1d3f90
 class Callback:
-    """Hears of a run's events. Write the methods you need; state_dict if it remembers something that a resumed run must know."""
+    """Hears of a run's events. Write the methods you need; state_dict if it remembers something that a resumed
+    run must know.
+    """
 
     def on_fit_start(self, trainer):
         """Before the first step."""
@@ -701,9 +749,11 @@ class Callback:
 
 
 class EarlyStopping(Callback):
-    """Stops when a metric of the history has not improved for `patience` epochs, and puts the best epoch's weights back at the end.
+    """Stops when a metric of the history has not improved for `patience` epochs, and puts the best epoch's
+    weights back at the end.
 
-    monitor: a key of the history, such as "val_loss"; mode, min_delta: see note_metric. A key that is not there: KeyError that lists those that are.
+    monitor: a key of the history, such as "val_loss"; mode, min_delta: see note_metric. A key that is not
+        there: KeyError that lists those that are.
     """
 
     def __init__(self, monitor="val_loss", patience=3, mode="min", min_delta=0.0):
@@ -760,7 +810,9 @@ class ProgressBar(Callback):
 
 
 class Logger(Callback):
-    """A callback whose failures are warnings: the first one is shown, and the run goes on. Write `log`, and `close` if need be."""
+    """A callback whose failures are warnings: the first one is shown, and the run goes on. Write `log`, and
+    `close` if need be.
+    """
 
     failed = False
 
@@ -820,7 +872,9 @@ class TensorBoardLogger(Logger):
 
 
 class WandbLogger(Logger):
-    """The history as a Weights & Biases run, kept on disk (mode "offline") until `wandb sync`; needs the package wandb."""
+    """The history as a Weights & Biases run, kept on disk (mode "offline") until `wandb sync`; needs the
+    package wandb.
+    """
 
     def __init__(self, project="tinytorch", folder=None, mode="offline", **options):
         import wandb

@@ -36,7 +36,9 @@ def reduce(values, reduction):
 
 # %% ../../solutions/04_losses/04_losses.ipynb #975390a8
 def check_same_shape(input, target):
-    """ValueError when the shapes of prediction and target differ: broadcasting would hide the mistake. TypeError for no Tensor."""
+    """ValueError when the shapes of prediction and target differ: broadcasting would hide the mistake.
+    TypeError for no Tensor.
+    """
     check_tensors(input=input, target=target)
     if input.shape != target.shape:
         raise ValueError(
@@ -85,7 +87,8 @@ def softmax_cross_entropy_forward(logits, target):
     """Row-wise -log softmax(logits)[target], finite for logits of any size.
 
     logits: float array (N, C); target: integer array (N,) with values in [0, C).
-    Returns, in logits' dtype: the losses (N,); e (N, C), the exponentials of each row's logits minus their maximum; total (N,), the
+    Returns, in logits' dtype: the losses (N,); e (N, C), the exponentials of each row's logits minus their
+    maximum; total (N,), the
     row sums of e. logits is not changed.
     """
     ### BEGIN SOLUTION
@@ -112,7 +115,9 @@ def softmax_cross_entropy_backward(g, e, total, target):
 # %% ../../solutions/04_losses/04_losses.ipynb #4d102001
 @Operation
 def softmax_cross_entropy(logits, *, target, saved):
-    """-log softmax(logits)[target] for each row: logits (N, C), target integer array (N,), saved an empty list; Tensor (N,)."""
+    """-log softmax(logits)[target] for each row: logits (N, C), target integer array (N,), saved an empty list;
+    Tensor (N,).
+    """
     losses, *kept = softmax_cross_entropy_forward(logits, target)
     saved += kept
     return losses
@@ -154,7 +159,8 @@ def soft_cross_entropy(logits, target, weight=None, label_smoothing=0.0):
     """Per-sample cross-entropy against target distributions.
 
     logits: Tensor (N, C); target: Tensor or float array (N, C), each row a distribution
-    weight: float array (C,) or None; label_smoothing in [0, 1]. Returns a Tensor (N,). Finite for logits of any size: use log_softmax.
+    weight: float array (C,) or None; label_smoothing in [0, 1]. Returns a Tensor (N,). Finite for logits of any
+        size: use log_softmax.
     """
     ### BEGIN SOLUTION
     target = target * (1 - label_smoothing) + label_smoothing / logits.shape[1]
@@ -187,7 +193,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
     """Binary cross-entropy of logits.
 
     input: Tensor of logits, any shape; target: Tensor of that shape with values in [0, 1] (ValueError for another shape)
-    weight: Tensor, broadcast over the elements' losses; pos_weight: Tensor, broadcast, multiplies the loss of the positive part only
+    weight: Tensor, broadcast over the elements' losses; pos_weight: Tensor, broadcast, multiplies the loss of
+        the positive part only
     Finite at logits of 1e4. Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
     check_same_shape(input, target)
@@ -201,8 +208,10 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
 def kl_div(input, target, reduction="mean", log_target=False):
     """Kullback-Leibler divergence of `target` from exp(input), elementwise before the reduction.
 
-    input: Tensor of log-probabilities; target: Tensor of that shape (ValueError otherwise), probabilities, or their logarithms if log_target
-    reduction: as in `reduce`, or "batchmean": the sum divided by the first dimension. A target of exactly 0 contributes 0.
+    input: Tensor of log-probabilities; target: Tensor of that shape (ValueError otherwise), probabilities, or
+        their logarithms if log_target
+    reduction: as in `reduce`, or "batchmean": the sum divided by the first dimension. A target of exactly 0
+        contributes 0.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
     """
     check_same_shape(input, target)
@@ -223,7 +232,8 @@ def sigmoid_focal_loss(inputs, targets, alpha=0.25, gamma=2.0, reduction="none")
 
     inputs: Tensor of logits; targets: Tensor of 0 and 1 of the same shape (ValueError otherwise)
     alpha: weight of the positives in [0, 1], or negative for no weighting; gamma: the focusing exponent.
-    Sources: https://arxiv.org/abs/1708.02002, https://docs.pytorch.org/vision/stable/generated/torchvision.ops.sigmoid_focal_loss.html
+    Sources: https://arxiv.org/abs/1708.02002,
+        https://docs.pytorch.org/vision/stable/generated/torchvision.ops.sigmoid_focal_loss.html
     """
     ### BEGIN SOLUTION
     losses = binary_cross_entropy_with_logits(inputs, targets, reduction="none")
@@ -252,7 +262,9 @@ def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
 
 
 def binary_cross_entropy(input, target, weight=None, reduction="mean"):
-    """Binary cross-entropy of probabilities in [0, 1]; logarithms are clamped at -100, as PyTorch does, so 0 and 1 are finite."""
+    """Binary cross-entropy of probabilities in [0, 1]; logarithms are clamped at -100, as PyTorch does, so 0
+    and 1 are finite.
+    """
     check_same_shape(input, target)
     for name, x in (("input", input.array), ("target", target.array)):
         outside = x[~((x >= 0) & (x <= 1))]
@@ -311,7 +323,9 @@ def _places(input):
 
 
 def _check_classes(name, input, target, weight):
-    """TypeError for no Tensors; RuntimeError for integers, a single number, or a weight that has not one number per class."""
+    """TypeError for no Tensors; RuntimeError for integers, a single number, or a weight that has not one number
+    per class.
+    """
     check_tensors(input=input, target=target)
     if input.dtype.kind != "f" or not input.ndim:
         raise RuntimeError(
@@ -341,7 +355,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
 
     input: Tensor (C,), (N, C) or (N, C, d1, ...): the classes are dimension 1
     target: integer Tensor (), (N,) or (N, d1, ...) of class indices, or a float Tensor of input's shape: distributions
-    weight: Tensor (C,); ignore_index: for class indices only; reduction: "none", "mean" or "sum"; label_smoothing in [0, 1]
+    weight: Tensor (C,); ignore_index: for class indices only; reduction: "none", "mean" or "sum";
+        label_smoothing in [0, 1]
     Raises RuntimeError or ValueError for what does not fit together, IndexError for an index out of range.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """

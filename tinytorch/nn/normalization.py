@@ -26,9 +26,11 @@ def mean_product(a, b, axes):
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-1-solution
 def standardize_forward(x, axes, eps):
-    """(x - mean) / sqrt(var + eps), with the mean and the biased variance taken over the axes. In place on the one new array.
+    """(x - mean) / sqrt(var + eps), with the mean and the biased variance taken over the axes. In place on the
+    one new array.
 
-    x: float array, not changed; axes: tuple of ints. Returns xhat (x's shape), mean and var (with the reduced axes kept as 1), all of x's dtype.
+    x: float array, not changed; axes: tuple of ints. Returns xhat (x's shape), mean and var (with the reduced
+        axes kept as 1), all of x's dtype.
     """
     ### BEGIN SOLUTION
     mean = x.mean(axes, keepdims=True)
@@ -108,7 +110,9 @@ derivative(scaled_standardize, "weight x", _to_weight, lambda g, weight, x, **op
 
 
 def standardize_affine(x, axes, eps, weight=None, bias=None, saved=None):
-    """standardize(x), then * weight and + bias where they are given. saved: an empty list, which gets xhat, mean and var."""
+    """standardize(x), then * weight and + bias where they are given. saved: an empty list, which gets xhat,
+    mean and var.
+    """
     saved = [] if saved is None else saved
     if weight is not None and bias is not None:
         return scaled_standardize(weight, bias, x, axes=axes, eps=eps, saved=saved)
@@ -129,7 +133,9 @@ def check_floats(input):
 
 
 def check_normalized(input, normalized_shape, **parameters):
-    """RuntimeError when input does not end in normalized_shape (a tuple: TypeError), or a parameter that is not None is not of that shape."""
+    """RuntimeError when input does not end in normalized_shape (a tuple: TypeError), or a parameter that is not
+    None is not of that shape.
+    """
     check_floats(input)
     if not isinstance(normalized_shape, (tuple, list)):
         raise TypeError(f"normalized_shape must be a tuple, got {normalized_shape!r}: write ({normalized_shape},)")
@@ -170,7 +176,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
-    """Standardise each sample over each of num_groups groups of consecutive channels (and space), then scale and shift by channel.
+    """Standardise each sample over each of num_groups groups of consecutive channels (and space), then scale
+    and shift by channel.
 
     input: Tensor (N, C, *); weight, bias: Tensors (C,) or None
     Raises RuntimeError when num_groups does not divide C, naming both. Source: https://arxiv.org/abs/1803.08494
@@ -212,7 +219,8 @@ def _by_channel(p, ndim):
 def update_running(running_mean, running_var, mean, var, n, momentum):
     """Move the running statistics towards a batch's, in place: running = (1 - momentum) * running + momentum * batch.
 
-    running_mean, running_var: arrays (C,); mean, var: arrays (C,), the batch's mean and *biased* variance of n values per channel.
+    running_mean, running_var: arrays (C,); mean, var: arrays (C,), the batch's mean and *biased* variance of n
+        values per channel.
     The running variance follows the unbiased variance, var * n / (n - 1).
     """
     ### BEGIN SOLUTION
@@ -224,7 +232,8 @@ def update_running(running_mean, running_var, mean, var, n, momentum):
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Normalise each channel of a Tensor (N, C, *), then scale and shift by channel.
 
-    running_mean, running_var: Tensors (C,), or both None. With training (or without running statistics) the batch's own statistics are used,
+    running_mean, running_var: Tensors (C,), or both None. With training (or without running statistics) the
+        batch's own statistics are used,
     and the running ones, if any, are updated in place; otherwise the running ones are used, as constants.
     weight, bias: Tensors (C,) or None. Raises ValueError when there is only one value per channel to train on.
     Source: https://arxiv.org/abs/1502.03167
@@ -253,9 +262,11 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-5-solution
 def dropout(input, p=0.5, training=True, generator=None):
-    """Zero each element with probability p and scale the rest by 1 / (1 - p); in evaluation, or with p = 0, return the input itself.
+    """Zero each element with probability p and scale the rest by 1 / (1 - p); in evaluation, or with p = 0,
+    return the input itself.
 
-    input: float Tensor of any shape; generator: a tinytorch Generator, by default the global one. Draw with random_source(generator).random(shape, dtype="float32") and drop where it is < p.
+    input: float Tensor of any shape; generator: a tinytorch Generator, by default the global one. Draw with
+        random_source(generator).random(shape, dtype="float32") and drop where it is < p.
     Raises ValueError for p outside [0, 1]; p = 1 gives zeros. Source: https://jmlr.org/papers/v15/srivastava14a.html
     """
     ### BEGIN SOLUTION
@@ -271,7 +282,8 @@ def dropout(input, p=0.5, training=True, generator=None):
 def residual(x, body, shortcut=None):
     """shortcut(x) + body(x), where no shortcut means x itself.
 
-    x: Tensor; body, shortcut: callables on Tensors. Raises RuntimeError, naming both shapes, when they differ: broadcasting would hide the mistake.
+    x: Tensor; body, shortcut: callables on Tensors. Raises RuntimeError, naming both shapes, when they differ:
+        broadcasting would hide the mistake.
     Source: https://arxiv.org/abs/1512.03385
     """
     ### BEGIN SOLUTION
@@ -286,10 +298,13 @@ def residual(x, body, shortcut=None):
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-7-solution
 def rerun(function, inputs, state):
-    """Run function again with gradients on, from the random state of its first run; the present random state is put back after it.
+    """Run function again with gradients on, from the random state of its first run; the present random state is
+    put back after it.
 
-    function: callable on Tensors that returns one Tensor; inputs: list of Tensors; state: what get_rng_state() gave before the first run
-    Returns (leaves, output). The leaves are the inputs detached, requiring grad where the inputs did: the gradient stops there.
+    function: callable on Tensors that returns one Tensor; inputs: list of Tensors; state: what get_rng_state()
+        gave before the first run
+    Returns (leaves, output). The leaves are the inputs detached, requiring grad where the inputs did: the
+    gradient stops there.
     """
     ### BEGIN SOLUTION
     present = get_rng_state()
@@ -335,7 +350,8 @@ class CheckpointFunction(Function):
 def checkpoint(function, *inputs):
     """function(*inputs), keeping only the inputs for the backward pass, which runs function again.
 
-    function: callable on Tensors that returns one Tensor; inputs: Tensors. The gradients are those without it, to the bit.
+    function: callable on Tensors that returns one Tensor; inputs: Tensors. The gradients are those without it,
+        to the bit.
     Only for backward(), not for autograd.grad(); state that function changes (running statistics) is changed twice.
     Sources: https://arxiv.org/abs/1604.06174, https://docs.pytorch.org/docs/stable/checkpoint.html
     """
