@@ -365,7 +365,9 @@ def failure_of(line: dict) -> Failure:
 def printed(text: str) -> tuple[Origin, ...]:
     """The blanks in a traceback that a test's own subprocess printed."""
     found, place = [], None
-    for match in re.finditer(r'File "([^"]+)", line (\d+)|^(?:E +)?(NotImplementedError)\b', text, re.MULTILINE):
+    # pytest indents what a test says, and quotes it, with \\n in it, where a pattern did not match
+    mark = r'File "([^"]+)", line (\d+)|(?:^E? *|\\n *)(NotImplementedError)\b'
+    for match in re.finditer(mark, text, re.MULTILINE):
         if match[3] and place:
             found.append(Origin("NotImplementedError", place[1], None, place[0]))
         elif match[1]:
