@@ -271,7 +271,7 @@ class ModuleTest:
             if path == self.path or not self.task:
                 yield from self.notebook_checks(path)
         folders = [self.course.tests / self.module.folder]
-        options = ["--upto", str(self.module.number), *(["--quick"] if self.quick else [])]
+        options = ["-m", "not slow", "--upto", str(self.module.number), *(["--quick"] if self.quick else [])]
         if self.task:
             options += ["-k", "test_{}_{}_".format(*self.task.split("."))]
         else:

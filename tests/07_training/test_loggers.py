@@ -49,6 +49,7 @@ def test_a_logger_that_cannot_hang_up_does_not_lose_the_run(line):
         assert len(linear_trainer(callbacks=[Silent(closes=False)]).fit(DataLoader(line, 16), epochs=2)) == 2
 
 
+@pytest.mark.filterwarnings("error:CSVLogger failed")
 def test_csv_holds_the_history(line, tmp_path):
     trainer = linear_trainer(callbacks=[CSVLogger(tmp_path / "log.csv")])
     history = trainer.fit(DataLoader(line, 16), DataLoader(line, 16), epochs=3)
@@ -56,6 +57,7 @@ def test_csv_holds_the_history(line, tmp_path):
     assert [{name: float(value) for name, value in row.items()} for row in rows] == history
 
 
+@pytest.mark.filterwarnings("error:CSVLogger failed")
 def test_csv_of_a_resumed_run_has_every_epoch_once(line, tmp_path):
     def go(*callbacks):
         trainer = linear_trainer(folder=tmp_path, callbacks=[CSVLogger(tmp_path / "log.csv"), *callbacks])

@@ -256,7 +256,7 @@ def test_sigkill_at_random_moments(tmp_path, kills):
         process, step = start(tmp_path / "b", epochs)
         begun.append(step)
         time.sleep(chance.uniform(0, 0.05))
-        assert process.poll() is None, "the run was over before it was killed: make it longer"
+        assert process.poll() is None, process.stderr.read() or "the run was over before it was killed: make it longer"
         process.kill()
         process.wait()
     last, step = start(tmp_path / "b", epochs)

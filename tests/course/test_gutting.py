@@ -17,8 +17,8 @@ from tito.testing import ModuleTest
 
 COURSE = Course.read(HOME)
 TASKS = [(module, task) for module in COURSE.modules() for task in nb.tasks(nb.read(COURSE.notebook(module)))]
-# Every task is gutted by `make test-slow`; a few seconds each are too many for every run, where each fourth one is.
-CASES = [pytest.param(*case, marks=() if number % 4 == 0 else pytest.mark.slow) for number, case in enumerate(TASKS)]
+# Every task is gutted by `make test-slow`; a few seconds each are too many for every run, where each eighth one is.
+CASES = [pytest.param(*case, marks=() if number % 8 == 0 else pytest.mark.slow) for number, case in enumerate(TASKS)]
 
 
 @pytest.fixture(scope="module")

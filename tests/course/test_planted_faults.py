@@ -5,7 +5,7 @@ import pytest
 
 FAULTS = planted_faults.faults()
 # A few from all modules in every run; the others with `make test-slow` or `make planted`.
-SAMPLE = FAULTS[::5]
+SAMPLE = FAULTS[::8]
 
 
 def test_the_unbroken_package_passes(tmp_path):
