@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EQUIVALENTS = ROOT / "tests" / "grading" / "equivalents"
 NOTEBOOKS = [ROOT / "solutions" / module.folder / f"{module.folder}.ipynb" for module in MODULES]
 NOTEBOOKS = [path for path in NOTEBOOKS if path.is_file() and read_source(path).tasks]
-SAMPLE = 40
+SAMPLE = 24
 
 needs_sandbox = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
