@@ -42,10 +42,16 @@ def numpy(d):
     return step, lambda: [w1, b1, w2, b2]
 
 
-def framework(t, d):
+def network(t, d):
+    """The network that the data describe, in either library."""
     model = t.nn.Sequential(t.nn.Linear(784, 256), t.nn.ReLU(), t.nn.Linear(256, 10))
     names = {"0.weight": "w1", "0.bias": "b1", "2.weight": "w2", "2.bias": "b2"}
     model.load_state_dict({name: t.tensor(d[own]) for name, own in names.items()})
+    return model
+
+
+def framework(t, d):
+    model = network(t, d)
     x, y, parameters = t.tensor(d["x"]), t.tensor(d["y"]).unsqueeze(1), list(model.parameters())
 
     def step():

@@ -54,8 +54,8 @@ def hand_in(course, module, gutted=None):
     nb.write(course.notebook(module), notebook)
 
 
-def run(course, module, quick):
-    test = ModuleTest(course, module, quick=quick)
+def run(course, module):
+    test = ModuleTest(course, module, quick=True)
     test.export()
     return test.report, list(test.steps())
 
@@ -64,7 +64,7 @@ def run(course, module, quick):
 def test_the_reference_passes_in_a_workspace(module, mine):
     course = mine(module)
     hand_in(course, module)
-    report, checks = run(course, module, quick=True)
+    report, checks = run(course, module)
     bad = [check for check in checks if check.outcome in ("fail", "wait")]
     assert report.passed and not bad, bad
     assert {check.task for check in checks} >= set(report.tasks)
@@ -74,7 +74,7 @@ def test_the_reference_passes_in_a_workspace(module, mine):
 def test_a_gutted_task_fails_alone_and_by_name(module, task, mine):
     course = mine(module)
     hand_in(course, module, task)
-    report, checks = run(course, module, quick=True)
+    report, checks = run(course, module)
     blamed = [check for check in checks if check.outcome == "fail" and check.task != task]
     assert report.failed_tasks == [task] and not blamed, blamed or checks
     assert {check.waits_for for check in checks if check.outcome == "wait"} <= {task}

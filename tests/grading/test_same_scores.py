@@ -11,7 +11,7 @@ import pytest
 import small
 
 from tests.grading.conftest import make
-from tests.grading.hostile.submissions import HALF, SUBMISSIONS, base
+from tests.grading.hostile.submissions import HALF, SUBMISSIONS
 from tito.grading.notebook import source_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,8 +51,7 @@ def work():
     source = source_of(small.source(), "00_small")
     for one in SUBMISSIONS:
         if one.honest and one.name in HOSTILE:
-            one.make(mine := base(source, True), True)
-            handed_in[one.student] = mine.notebook()
+            handed_in[one.student] = one.hand_in(source)
     return handed_in
 
 
