@@ -9,6 +9,8 @@ WORKSPACE ?= workspace
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OPENBLAS_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+# The tests start hundreds of processes: each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -29,10 +31,10 @@ $(WORKSPACE)/settings.ini: | .venv/.instructor
 	@$(BIN)/tito new $(WORKSPACE)
 
 test: .venv/.test bubblewrap  ## every test but the slow ones, two at a time (WORKERS=2)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --nbval-lax tests solutions
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --nbval-lax tests solutions
 
 test-slow: .venv/.test bubblewrap  ## the tests marked slow
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests
 
 mutants: .venv/.test bubblewrap  ## mechanical mutants of every solution: killed, survived, equivalent
 	$(BIN)/python -m tito.grading.mutants

@@ -452,17 +452,44 @@ def test_the_whole_time_is_limited():
         assert len(run.errors) < 8 and time.monotonic() - start < 15
 
 
+LOOP_IN_A_CHILD = "import os\nif os.fork() == 0:\n    while True: pass\nos.wait()"
+LOOP_OF_CHILDREN = """
+import os
+while True:
+    if os.fork() == 0:
+        sum(range(10**6))
+        os._exit(0)
+    os.wait()
+"""
+
+
 @needs_bubblewrap
-def test_a_slow_run_says_so_once(box):
-    calls = []
-    box.run(
-        Job([Cell("a", "import time\ntime.sleep(1)"), Cell("b", "time.sleep(0.1)")]),
-        slow_after=0.3,
-        when_slow=lambda: calls.append(1),
-    )
-    assert calls == [1]
-    box.run(Job([Cell("a", "1")]), slow_after=30, when_slow=lambda: calls.append(1))
-    assert calls == [1]
+@pytest.mark.parametrize(
+    "source", ["while True: pass", LOOP_IN_A_CHILD, LOOP_OF_CHILDREN], ids=["itself", "child", "many"]
+)
+def test_processor_time_is_limited(source):
+    with Sandbox(limits=Limits(cell_seconds=60, cell_cpu_seconds=0.5), warm=()) as sandbox:
+        start = time.monotonic()
+        run = sandbox.run(Job([Cell("a", source), Cell("b", "x = 1")], {"b": "1"}, {"1": [probe("return x")]}))
+        assert time.monotonic() - start < 20
+        assert (run.errors["a"].kind, run.errors["a"].message) == ("TimeLimit", "ran longer than 0.5 processor seconds")
+        assert run.probes["1", "probe"] == 1 and "b" not in run.errors
+
+
+@needs_bubblewrap
+def test_waiting_uses_no_processor_time_and_every_cell_has_its_own():
+    with Sandbox(limits=Limits(cell_cpu_seconds=0.5), warm=()) as sandbox:
+        busy = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+        cells = [Cell("asleep", "import time\ntime.sleep(1)"), *(Cell(str(i), busy) for i in range(4))]
+        assert sandbox.run(Job(cells)).errors == {}
+
+
+@needs_bubblewrap
+def test_processor_time_of_a_probe_is_limited():
+    with Sandbox(limits=Limits(probe_seconds=60, probe_cpu_seconds=0.5), warm=()) as sandbox:
+        start = time.monotonic()
+        run = sandbox.run(Job([Cell("a", "")], {"a": "1"}, {"1": [probe("while True: pass")]}))
+        assert run.probes["1", "probe"].kind == "TimeLimit" and time.monotonic() - start < 20
 
 
 @needs_bubblewrap

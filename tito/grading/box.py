@@ -11,6 +11,7 @@ import errno
 import gc
 import importlib
 import io
+import math
 import os
 import platform
 import random
@@ -32,6 +33,9 @@ sys.path.remove(sys.argv[2])  # this folder
 # ----------------------------------------------------------------------------------------------------------------- warden
 
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
 class Warden:
     """Process 1 of the box. Runs no student code, and nothing inside can signal, stop or read it."""
 
@@ -39,6 +43,7 @@ class Warden:
         self.channel, self.memory, self.protected = channel, limits["memory"] * 3 // 2, protected
         self.crowd = limits["processes"] // 2
         self.threshold, self.before, self.main = self.memory, 0, 0
+        self.turn, self.spendable, self.look = 0, math.inf, 0.0
 
     def watch(self):
         while True:
@@ -51,6 +56,11 @@ class Warden:
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
+            if monotonic() > self.look:
+                self.look = monotonic() + 0.1
+                if self.spent() > self.spendable:
+                    self.spendable = math.inf
+                    self.channel.send({"late": self.turn})
             if self.protected and (used := self.too_much()):
                 self.channel.send({"memory": used})
                 return
@@ -58,14 +68,19 @@ class Warden:
     def obey(self, request):
         if "interrupt" in request:
             kill(self.main, signal.SIGINT)
-        if "lower" in request:
-            self.lower(self.pids())
+        if "turn" in request:
+            self.turn, self.spendable = request["turn"], self.spent() + request["cpu_seconds"]
         for pid in request.get("kill", ()):
             if self.protected or pid in self.pids():
                 kill(pid)
         if "keep" in request:
             self.sweep(set(request["keep"]))
             self.channel.send({"swept": True})
+
+    def spent(self):
+        """Seconds of processor time that the box has used: its processes, and those of them that have ended."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return ended.ru_utime + ended.ru_stime + sum(processor_seconds(pid) for pid in self.pids())
 
     def lower(self, pids):
         for pid in pids:
@@ -85,7 +100,9 @@ class Warden:
         for pid in keep if self.protected else ():
             kill(pid, signal.SIGCONT)  # it may have been stopped from beside
         deadline = monotonic() + 2
-        while (rest := [pid for pid in self.pids() if pid not in keep]) and monotonic() < deadline:
+        while (
+            rest := [pid for pid in self.pids() if pid not in keep and not is_zombie(pid)]
+        ) and monotonic() < deadline:
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for pid in rest:
                     kill(pid, number)
@@ -115,6 +132,24 @@ def kill(pid, number=signal.SIGKILL):
     if pid > 1:
         with contextlib.suppress(OSError):
             os.kill(pid, number)
+
+
+def stat(pid):
+    """What /proc says of a process after its name: its state first."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def is_zombie(pid):
+    return stat(pid)[:1] == [b"Z"]
+
+
+def processor_seconds(pid):
+    """Of a process, and of its children that it has waited for."""
+    return sum(map(int, stat(pid)[11:15])) / TICKS
 
 
 def resident_size(pid):
@@ -266,8 +301,6 @@ def box(config, limits, warden, main, nested):
                     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
                 call("prctl", SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
                 new_mounts(limits["disk"])
-            if config["cpu"] is not None:
-                os.sched_setaffinity(0, [config["cpu"]])
             drop_privileges(config["uid"])
         close_all_but(warden.fileno(), main.fileno())
         set_limits(limits, config["protected"])

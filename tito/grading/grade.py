@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import functools
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -308,16 +309,30 @@ class Grader:
         """What the probes of a task hand back when its solution holds a known misconception."""
         if self.judged_by is not None:
             return self.judged_by.mistaken(mistake, seed)
-        key = key_of("misconception", self.release.key, mistake.task, mistake.source, seed)
-        if (kept := self.cache.get(key)) is None:
+        key = self._key_of_mistaken(mistake, seed)
+        if self.cache.get(key) is None:
             task = self.source.tasks[mistake.task]
-            kept = _pack(self.outcomes_alone(task, seed, patched=mistake.patched))
-            self.cache.put(key, kept)
-        return _unpack(kept)
+            mistakes = [other for other in self.release.misconceptions if other.task == task.id]
+            variants = self.outcomes_of_variants(task, [other.patched for other in mistakes], seed)
+            for other, found in zip(mistakes, variants, strict=True):
+                if found is None:
+                    found = self.outcomes_alone(task, seed, patched=other.patched)
+                self.cache.put(self._key_of_mistaken(other, seed), _pack(found))
+        return _unpack(self.cache.get(key))
+
+    def _key_of_mistaken(self, mistake: Misconception, seed: int) -> str:
+        return key_of("misconception", self.release.key, mistake.task, mistake.source, seed)
 
     def outcomes_alone(self, task: Task, seed: int = 0, patched: dict[str, str] | None = None) -> Outcomes:
         """Outcomes of one task with the reference everywhere, its solution cells `patched`."""
         return outcomes(self.run(alone(self.source, task, patched=patched), [task], seed), task)
+
+    def outcomes_of_variants(self, task: Task, patches: list[dict[str, str]], seed: int = 0) -> list[Outcomes | None]:
+        """`outcomes_alone` for each of several patches: what they have in common runs once. None for one that never ended."""
+        variants = [_cells(alone(self.source, task, patched=patch)) for patch in patches]
+        common = [cells[0] for cells in itertools.takewhile(lambda cells: len(set(cells)) == 1, zip(*variants))]
+        job = Job(common, probes={task.id: self.probes(task, seed)})
+        return self.sandbox.run_variants(job, [cells[len(common) :] for cells in variants])
 
     # -- a submission
 
@@ -455,7 +470,7 @@ class Grader:
 
     def run(self, pieces: list[Piece], tasks: list[Task], seed: int = 0) -> Run:
         """Run cells in the sandbox, and the probes of `tasks` where their test cells stand."""
-        cells = [Cell(piece.id, piece.source) for piece in pieces]
+        cells = _cells(pieces)
         present = {cell.id for cell in cells}
         snapshots = {task.test.id: task.id for task in tasks if task.test.id in present}
         if len(snapshots) < len(tasks):  # a task judged by itself: its state is that at the end
@@ -463,6 +478,10 @@ class Grader:
             cells.append(Cell(f"end-{task.key}", ""))
             snapshots = {f"end-{task.key}": task.id}
         return self.sandbox.run(Job(cells, snapshots, {task.id: self.probes(task, seed) for task in tasks}))
+
+
+def _cells(pieces: list[Piece]) -> list[Cell]:
+    return [Cell(piece.id, piece.source) for piece in pieces]
 
 
 def seed_of(seed: int, task: str, probe: str) -> int:

@@ -6,7 +6,6 @@ import json
 import math
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ class Box:
         self.sandbox = sandbox
         self.lost: Error | None = None  # why the whole box has ended, when it has
         self.closed = False
+        self.turn = 0
         for attempt in (1, 2):  # the warm process may have been ended by someone else
             if sandbox.zygote is None:
                 sandbox._start()
@@ -54,30 +54,42 @@ class Box:
         return message["pid"]
 
     def listen(self, peer: Peer, deadline: float) -> dict | None:
-        """The next frame of `peer`, or None at the deadline. Gone when it, or the whole box, has ended."""
+        """The next frame of `peer`, or None at the deadline or when the turn's processor time is used up.
+
+        Gone when it, or the whole box, has ended.
+        """
         while (message := peer.frame()) is None:
             ready = wait([peer, self.warden], deadline)
             if not ready:
                 return None
             if self.warden in ready:
-                self.hear()
-                self.sandbox.still_there()
-                raise Gone("has gone")
-            peer.fill()
+                notice = self.hear()
+                if notice.get("late") == self.turn:
+                    return None
+                if "late" not in notice:
+                    self.sandbox.still_there()
+                    raise Gone("has gone")
+            else:
+                peer.fill()
         return message
 
-    def hear(self, seconds: float = 1.0) -> None:
-        """What the warden has to say; all but `swept` means that the box is lost."""
-        self.lost = self.lost or Error("Died", "ended every process of its box")
+    def hear(self, seconds: float = 1.0) -> dict:
+        """What the warden has to say; all but `late` and `swept` means that the box is lost."""
         try:
             notice = self.warden.receive(time.monotonic() + seconds) or {}
         except Gone:
-            return
+            notice = {}
         if "memory" in notice:
             limit = self.sandbox.limits.memory / 2**30
             self.lost = Error("MemoryLimit", f"needed more memory than the limit of {limit:.3g} GiB")
-        elif "swept" in notice:
-            self.lost = None
+        elif not notice.keys() & {"late", "swept"}:
+            self.lost = self.lost or Error("Died", "ended every process of its box")
+        return notice
+
+    def begin_turn(self, cpu_seconds: float) -> None:
+        """From now on the box may use so much processor time, until the next turn begins."""
+        self.turn += 1
+        self.ask({"turn": self.turn, "cpu_seconds": cpu_seconds})
 
     def fork(self, peer: Peer, longest: int) -> tuple[Peer, int]:
         """A paused copy of the process behind `peer`."""
@@ -99,8 +111,8 @@ class Box:
     def sweep(self, keep: list[int]) -> None:
         """Ends all processes but these."""
         self.ask({"keep": keep})
-        if self.lost is None:
-            self.hear(5)
+        while self.lost is None and "late" in self.hear(5):
+            pass  # said before it was asked
 
     def close(self) -> None:
         """Ends the box, and returns when nothing of it is left."""
@@ -120,9 +132,8 @@ class Box:
 class Play:
     """One job: boxes until the notebook has run to its end, then the probes."""
 
-    def __init__(self, sandbox: Sandbox, job: Job, slow_at: float, when_slow: Callable[[], None] | None) -> None:
+    def __init__(self, sandbox: Sandbox, job: Job) -> None:
         self.sandbox, self.limits, self.job = sandbox, sandbox.limits, job
-        self.slow_at, self.when_slow = slow_at, when_slow
         self.result, self.kept = Run(), 0
         self.deadly: set[str] = set()  # cells that ended their process: left out from then on
         self.reached: set[str] = set()  # tasks whose snapshot was taken at least once
@@ -146,10 +157,7 @@ class Play:
         return self.result
 
     def open(self) -> Box:
-        box = Box(self.sandbox, self.job.pictures)
-        if self.slow_at == -math.inf:
-            box.ask({"lower": True})
-        return box
+        return Box(self.sandbox, self.job.pictures)
 
     def time_for_replay(self) -> bool:
         honest = sum(seconds for cell, seconds in self.result.seconds.items() if cell not in self.deadly)
@@ -189,10 +197,14 @@ class Play:
         outputs, error, alive = [], None, True
         try:
             box.main.received = 0
+            box.begin_turn(self.limits.cell_cpu_seconds)
             box.main.send({"cell": cell.source})
             done = self.done(box, limit, outputs)
             if done is None:
-                error = Error("TimeLimit", f"ran longer than {limit - start:.3g} seconds")
+                late = time.monotonic() >= limit
+                used = f"{limit - start:.3g} seconds" if late else f"{self.limits.cell_cpu_seconds:g} processor seconds"
+                error = Error("TimeLimit", f"ran longer than {used}")
+                box.begin_turn(math.inf)
                 box.ask({"interrupt": True})
                 alive = self.done(box, time.monotonic() + 1, outputs) is not None
             else:
@@ -208,26 +220,12 @@ class Play:
         return alive
 
     def done(self, box: Box, deadline: float, outputs: list[dict]) -> dict | None:
-        """Collects outputs until the cell is done; None when the deadline comes first."""
-        while True:
-            message = box.listen(box.main, min(deadline, self.slow_at) if self.slow_at > 0 else deadline)
-            if message is None:
-                if time.monotonic() >= self.slow_at > 0:
-                    self.slow(box)
-                if time.monotonic() >= deadline:
-                    return None
-            elif "done" in message:
-                return message
-            elif box.main.received > 2 * self.limits.output_total:
+        """Collects outputs until the cell is done; None when its time is up first."""
+        while (message := box.listen(box.main, deadline)) is not None and "done" not in message:
+            if box.main.received > 2 * self.limits.output_total:
                 raise Gone("sent too much")
-            else:
-                self.record(message.get("output"), outputs)
-
-    def slow(self, box: Box) -> None:
-        self.slow_at = -math.inf
-        box.ask({"lower": True})
-        if self.when_slow is not None:
-            self.when_slow()
+            self.record(message.get("output"), outputs)
+        return message
 
     def record(self, output: Any, outputs: list[dict]) -> None:
         output = clean_output(output, self.limits.output + 100)
@@ -249,6 +247,32 @@ class Play:
             last["text"] += output["text"]
         else:
             outputs.append(output)
+
+    # -- variants
+
+    def variants(self, endings: list[list[Cell]], task: str, probes: list[Probe]) -> list[list[Any] | None]:
+        """The job's cells once; then, for each ending, its cells and the probes in a fork. None where that was too much."""
+        box = self.open()
+        try:
+            if self.cells(box, self.job.cells, {}) is not None:
+                return [None] * len(endings)
+            return [self.variant(box, cells, task, probes) for cells in endings]
+        finally:
+            box.close()
+
+    def variant(self, box: Box, cells: list[Cell], task: str, probes: list[Probe]) -> list[Any] | None:
+        self.deadline = time.monotonic() + self.limits.probe_total_seconds
+        try:
+            fork, pid = box.fork(box.main, self.limits.result)
+            for cell in cells:
+                box.begin_turn(self.limits.cell_cpu_seconds)
+                fork.send({"cell": cell.source})
+                if box.listen(fork, time.monotonic() + self.limits.cell_seconds) is None:
+                    box.ask({"kill": [pid]})
+                    return None
+        except Gone:
+            return None
+        return self.ask_all(box, {"main": (box.main, box.pid), task: (fork, pid)}, task, probes)
 
     # -- probes
 
@@ -317,6 +341,7 @@ class Play:
 
     def ask(self, box: Box, fork: Peer, probe: Probe) -> Any:
         limit = min(time.monotonic() + self.limits.probe_seconds, self.deadline)
+        box.begin_turn(self.limits.probe_cpu_seconds)
         try:
             fork.send({"probe": probe.source, "name": probe.name, "seed": probe.seed})
             answer = box.listen(fork, limit)

@@ -15,7 +15,7 @@ Protocol
                       {"box": limits} + warden + main       -> {"ended": exit status}, once nothing of the box is left
     to the warden     {"interrupt": true}                      SIGINT to main
                       {"kill": [pid, ...]}                     SIGKILL to some
-                      {"lower": true}                          the lowest priority for all
+                      {"turn": n, "cpu_seconds": s}            from now on -> {"late": n} once so much is used
                       {"keep": [pid, ...]}                     SIGKILL to all but these -> {"swept": true}
                       end of file                              the box ends
                       (by itself)                           -> {"memory": bytes}, and the box ends
