@@ -257,12 +257,12 @@ def stats(
 ) -> None:
     """Show where the class stands: each task's pass rate, commonest misconception and time, and a picture."""
     from ..console import say, show, table
-    from ..grading.stats import grades, picture, statistics
+    from ..grading.stats import picture, statistics, verdicts_of
 
     course = here()
     module = course.module(number)
-    graded = grades(course, module)
-    rows = statistics(graded)
+    verdicts = verdicts_of(course, module)
+    rows = statistics(verdicts)
     if not rows:
         raise nothing_graded(module)
     view = table("task", ">passed", ">tried", ">stopped here", ">median", "commonest misconception")
@@ -274,7 +274,7 @@ def stats(
         )
     show(view)
     path = output or course.root / "feedback" / f"{module.folder}.png"
-    picture(module, graded, rows, path)
+    picture(module, verdicts, rows, path)
     say(f"students: {rows[0].students}; the picture: {course.show(path)}")
 
 

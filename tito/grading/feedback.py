@@ -12,7 +12,7 @@ import html
 import re
 from typing import Any
 
-from ..registry import in_order
+from .marks import tasks_of
 from .notebook import split_hidden
 
 STYLE = """
@@ -83,7 +83,7 @@ def page(notebook: dict, marks: dict[str, float] | None = None, comments: dict[s
     grade, marks, comments = about.get("grade"), marks or {}, comments or {}
     if not grade:
         return "<!DOCTYPE html><meta charset=utf-8><title>Feedback</title><p>This notebook was not graded by tito."
-    tasks = dict(sorted(grade["tasks"].items(), key=lambda item: in_order(item[0])))  # nbgrader has sorted them as text
+    tasks = tasks_of(notebook)
     points = {id: marks.get(id.replace(".", "-"), task["points"]) for id, task in tasks.items()}
     total, most = sum(points.values()), sum(task["max_points"] for task in tasks.values())
     title = html.escape(grade["name"])

@@ -101,11 +101,19 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t") or cell[:1] == "-" and not cell[1:2].isdigit() else cell
 
 
-def verdict(course: Course, module: Module, student: str) -> dict[str, dict]:
-    """What the grader said of each task of a student's notebook, in their order."""
-    path = course.root / "autograded" / student / module.folder / f"{module.folder}.ipynb"
-    tasks = json.loads(path.read_text(encoding="utf-8"))["metadata"]["tinytorch"]["grade"]["tasks"]
+def tasks_of(notebook: dict) -> dict[str, dict]:
+    """What the grader said of each task of an autograded notebook, in their order; empty when another graded it.
+
+    nbgrader sorts what is in the metadata as text, 01.10 before 01.2.
+    """
+    tasks = notebook["metadata"].get("tinytorch", {}).get("grade", {}).get("tasks", {})
     return dict(sorted(tasks.items(), key=lambda item: in_order(item[0])))
+
+
+def verdict(course: Course, module: Module, student: str) -> dict[str, dict]:
+    """`tasks_of` a student's notebook."""
+    path = course.root / "autograded" / student / module.folder / f"{module.folder}.ipynb"
+    return tasks_of(json.loads(path.read_text(encoding="utf-8")))
 
 
 def to_text(tasks: dict[str, dict]) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from ..course import Course
-from ..registry import Module, in_order
-from .marks import graded_students
+from ..registry import Module
+from .marks import graded_students, verdict
 
 
 @dataclass(frozen=True)
@@ -32,27 +31,19 @@ class TaskStats:
         return self.passed / self.students
 
 
-def grades(course: Course, module: Module) -> dict[str, dict]:
-    """student -> the verdict that autograding left in the notebook."""
-    found = {}
-    for student in graded_students(course, module):
-        path = course.root / "autograded" / student / module.folder / f"{module.folder}.ipynb"
-        grade = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("tinytorch", {}).get("grade")
-        if grade:
-            found[student] = grade
-    return found
+def verdicts_of(course: Course, module: Module) -> list[dict[str, dict]]:
+    """The verdict on each student's notebook: task -> what the grader said."""
+    found = (verdict(course, module, student) for student in graded_students(course, module))
+    return [tasks for tasks in found if tasks]
 
 
-def statistics(graded: dict[str, dict]) -> list[TaskStats]:
-    """One row a task, in the order of the notebook, of what `grades` found; empty when nothing is graded."""
-    verdicts = [grade["tasks"] for grade in graded.values()]
+def statistics(verdicts: list[dict[str, dict]]) -> list[TaskStats]:
+    """One row a task, in the order of the notebook; empty when nothing is graded."""
     if not verdicts:
         return []
-    firsts = Counter(
-        min((id for id, task in tasks.items() if not full(task)), key=in_order, default=None) for tasks in verdicts
-    )
+    firsts = Counter(next((id for id, task in tasks.items() if not full(task)), None) for tasks in verdicts)
     rows = []
-    for id, task in sorted(verdicts[0].items(), key=lambda item: in_order(item[0])):
+    for id, task in verdicts[0].items():
         found = [tasks[id] for tasks in verdicts if id in tasks]
         names = Counter(one["misconception"] for one in found if one["misconception"])
         name, times = names.most_common(1)[0] if names else ("", 0)
@@ -67,15 +58,15 @@ def full(task: dict) -> bool:
     return task["points"] == task["max_points"]
 
 
-def picture(module: Module, graded: dict[str, dict], rows: list[TaskStats], path: Path) -> None:
+def picture(module: Module, verdicts: list[dict[str, dict]], rows: list[TaskStats], path: Path) -> None:
     """The distribution of the points, and the pass rate of each task, as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    totals = [sum(task["points"] for task in grade["tasks"].values()) for grade in graded.values()]
-    most = sum(task["max_points"] for task in next(iter(graded.values()))["tasks"].values())
+    totals = [sum(task["points"] for task in tasks.values()) for tasks in verdicts]
+    most = sum(task["max_points"] for task in verdicts[0].values())
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained")
     left.hist(totals, bins=[most * i / 20 for i in range(21)], color="#4477aa", edgecolor="white")
     left.set(
