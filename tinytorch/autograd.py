@@ -7,7 +7,7 @@ __all__ = ['numbers', 'FIXED', 'SEEDS', 'Node', 'Row', 'derivative', 'record', '
            'backward', 'Drawing', 'columns_of', 'places_of', 'draw', 'grad_enabled', 'no_grad', 'enable_grad',
            'inference_mode', 'set_grad_enabled', 'is_grad_enabled', 'revive', 'attach', 'leading_to', 'grad', 'slopes',
            'GradcheckError', 'gradcheck', 'gradgradcheck', 'minimum_gradient', 'zero', 'power_left', 'power_right',
-           'clip_gradient', 'all_of', 'cat_gradient', 'value_gradient', 'zeros_for', 'source_gradient', 'negative',
+           'clip_gradient', 'all_of', 'cat_gradient', 'value_gradient', 'gather_back', 'source_gradient', 'negative',
            'diagonal_back', 'unfold_back', 'others', 'prod_gradient', 'var_gradient', 'norm_gradient', 'Context',
            'CustomNode', 'Function', 'custom_node']
 
@@ -61,7 +61,7 @@ class Node:
             else:
                 result.append(fit(function(g, *saved, **options), g, edge))
         if not retain_graph and self.saved:
-            self.saved = self.versions = None
+            self.saved = self.versions = self.options = None
         return result
 
     def backward(self, tensor, gradient=None, retain_graph=None, create_graph=False):
@@ -255,7 +255,7 @@ def elementwise():
 # %% ../solutions/02_autograd/02_autograd.ipynb #341e38ed
 derivative(transpose, "", lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1))
 derivative(getitem, "x.shape", lambda g, x_shape, index: place(g, index=index, shape=x_shape))
-derivative(place, "", lambda g, index, shape: getitem(g, index=index))
+derivative(place, "x.shape", lambda g, x_shape, index, shape: getitem(g, index=index))
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #15aec0f1
 def dims_of(dim, ndim):
@@ -267,7 +267,9 @@ def dims_of(dim, ndim):
 
 def restore(x, shape, dim, keepdim):
     """A result of a reduction of `shape`, with the dimensions that it dropped put back, at size 1."""
-    if keepdim or not shape:
+    if not x.ndim:  # fits any shape as it is; NumPy makes a number of it as soon as it computes
+        return np.asarray(x) if isinstance(x, np.generic) else x
+    if keepdim:
         return x
     gone = dims_of(dim, len(shape))
     return reshape(x, shape=tuple(1 if d in gone else n for d, n in enumerate(shape)))
@@ -624,6 +626,8 @@ def leading_to(targets, roots):
     nodes, waiting = set(), [root for root in roots if isinstance(root, Node)]
     while waiting:
         node = waiting.pop()
+        if getattr(node.operation, "reentrant", False):
+            raise RuntimeError(f"{node.name} runs a backward of its own, which grad() cannot follow: call backward() and read .grad")
         if node not in nodes:
             nodes.add(node)
             waiting += [edge for edge in node.edges if isinstance(edge, Node)]
@@ -815,9 +819,14 @@ def value_gradient(g, shape, index):
     return part if part.ndim >= len(shape) else reshape(part, shape=(1,) * (len(shape) - part.ndim) + tuple(part.shape))
 
 
-def zeros_for(g, shape):
-    """Zeros like g in another shape."""
-    return array_module(array_of(g)).zeros(shape, g.dtype)
+@Operation
+def gather_back(g, *, shape, dim, index):
+    """Zeros of this shape with g added where `gather` took it from: its gradient. The index was checked on the way there."""
+    result, module, last = array_module(g).zeros(shape, g.dtype), array_module(g), index.ndim - 1
+    grid = [module.arange(n).reshape(n, *[1] * (last - d)) for d, n in enumerate(index.shape)]
+    grid[dim] = index
+    module.add.at(result, tuple(grid), g)
+    return result
 
 
 def source_gradient(g, shape, dim, index):
@@ -863,7 +872,8 @@ derivative(unfold_back, "", lambda g, shape, **options: unfold(g, **options))
 derivative(cat, "tensors.shape", cat_gradient)
 derivative(stack, "", lambda g, i, dim=0: getitem(g, index=all_of(g.ndim, dim=dim, take=i)))
 derivative(setitem, "value.shape", lambda g, shape, index: setitem(g, 0.0, index=index), value_gradient)
-derivative(gather, "x.shape", lambda g, shape, dim, index: scattered_add(zeros_for(g, shape), g, dim=dim, index=index))
+derivative(gather, "x.shape", lambda g, shape, dim, index: gather_back(g, shape=shape, dim=dim, index=index))
+derivative(gather_back, "x.shape", lambda g, x_shape, shape, dim, index: gather(g, dim=dim, index=index))
 derivative(scattered, "src.shape", lambda g, shape, dim, index: scattered(g, 0.0, dim=dim, index=index), source_gradient)
 derivative(scattered_add, "src.shape", lambda g, shape, dim, index: g, source_gradient)
 
@@ -956,8 +966,11 @@ class Function:
 
     forward(ctx, *inputs): the result, one Tensor; what happens inside is not recorded
     backward(ctx, gradient): the gradient of each input (None where there is none), given that of the result
+    reentrant: set it to True when backward itself adds to the `.grad` of leaves, as a checkpoint does; `grad` then refuses
     Source: torch.autograd.Function; there are no functions with several results here.
     """
+
+    reentrant = False
 
     def __init_subclass__(cls):
         cls.name = cls.__name__

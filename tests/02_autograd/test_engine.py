@@ -212,6 +212,32 @@ def test_02_8_unused_inputs():
 # hooks
 
 
+def test_02_8_grad_refuses_a_function_with_a_backward_of_its_own():
+    """What adds to `.grad` of leaves that the graph does not show would be left out silently."""
+
+    class Inner(torch.autograd.Function):
+        reentrant = True
+
+        @staticmethod
+        def forward(ctx, x):
+            return x * w
+
+        @staticmethod
+        def backward(ctx, g):
+            with torch.enable_grad():
+                (x_again * w).backward(g)
+            return x_again.grad
+
+    w, x = torch.tensor(3.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    x_again = x.detach().requires_grad_()
+    y = Inner.apply(x) * 5
+    for inputs in (x, w):
+        with pytest.raises(RuntimeError, match=r"Inner runs a backward of its own.*backward\(\)"):
+            torch.autograd.grad(y, inputs, retain_graph=True, allow_unused=True)
+    y.backward()
+    assert (x.grad.item(), w.grad.item()) == (15.0, 10.0)
+
+
 def test_02_8_hooks_on_leaves_see_the_whole_gradient():
     x, seen = leaf(1.0), []
     x.register_hook(lambda g: seen.append(g.tolist()))

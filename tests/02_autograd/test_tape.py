@@ -1,5 +1,7 @@
 """Tasks 02.1 to 02.3: what is recorded, what is saved and given back, and broadcasting's adjoint."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,29 @@ def test_02_2_a_second_backward_says_how_to_retain():
     y.backward()
     with pytest.raises(RuntimeError, match="second time.*retain_graph=True"):
         y.backward()
+
+
+def test_02_2_an_index_is_let_go_with_what_was_saved():
+    """The options of an operation may hold large arrays: they go when the saved arrays go, and not before."""
+    x, index = torch.zeros(4, 4, requires_grad=True), torch.zeros(4, 4, dtype=torch.int64)
+    for select in (lambda: x.gather(1, index), lambda: x[index]):
+        y = select().sum()
+        node = next(edge for edge in y.grad_fn.edges if edge is not None)
+        y.backward(retain_graph=True)
+        assert node.options
+        y.backward()
+        assert node.options is None
+
+
+def test_02_2_a_freed_index_returns_its_memory():
+    index = torch.zeros(3, 100, dtype=torch.int64)
+    held = weakref.ref(index.array)
+    y = torch.zeros(5, 100, requires_grad=True).gather(0, index)
+    total = y.sum()
+    del index
+    assert held() is not None
+    total.backward()
+    assert held() is None and y.shape == (3, 100)
 
 
 def test_02_2_nodes_that_save_nothing_can_go_again():
