@@ -315,8 +315,6 @@ class Grader:
             mistakes = [other for other in self.release.misconceptions if other.task == task.id]
             variants = self.outcomes_of_variants(task, [other.patched for other in mistakes], seed)
             for other, found in zip(mistakes, variants, strict=True):
-                if found is None:
-                    found = self.outcomes_alone(task, seed, patched=other.patched)
                 self.cache.put(self._key_of_mistaken(other, seed), _pack(found))
         return _unpack(self.cache.get(key))
 
@@ -327,12 +325,16 @@ class Grader:
         """Outcomes of one task with the reference everywhere, its solution cells `patched`."""
         return outcomes(self.run(alone(self.source, task, patched=patched), [task], seed), task)
 
-    def outcomes_of_variants(self, task: Task, patches: list[dict[str, str]], seed: int = 0) -> list[Outcomes | None]:
-        """`outcomes_alone` for each of several patches: what they have in common runs once. None for one that never ended."""
+    def outcomes_of_variants(self, task: Task, patches: list[dict[str, str]], seed: int = 0) -> list[Outcomes]:
+        """`outcomes_alone` for each of several patches; what they have in common runs once."""
         variants = [_cells(alone(self.source, task, patched=patch)) for patch in patches]
         common = [cells[0] for cells in itertools.takewhile(lambda cells: len(set(cells)) == 1, zip(*variants))]
         job = Job(common, probes={task.id: self.probes(task, seed)})
-        return self.sandbox.run_variants(job, [cells[len(common) :] for cells in variants])
+        found = self.sandbox.run_variants(job, [cells[len(common) :] for cells in variants])
+        return [
+            self.outcomes_alone(task, seed, patch) if values is None else values
+            for patch, values in zip(patches, found, strict=True)
+        ]
 
     # -- a submission
 

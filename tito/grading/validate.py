@@ -1,4 +1,4 @@
-"""Every gate of a release: the reference scores all, the blank nothing, each misconception loses its own task only.
+"""Every gate of a release: the reference scores all, the blank and the worthless nothing, a misconception less than all.
 
     findings = list(validate(Release.open("solutions/01_tensor/01_tensor.ipynb")))
 
@@ -7,13 +7,15 @@ No finding: the module may be released. What each one says is enough to mend it.
 
 from __future__ import annotations
 
+import ast
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from .grade import Grader, Outcomes, Release, outcomes, same_outcome
 from .misconceptions import Misconception
-from .notebook import Piece, SourceError, Task, blank
+from .notebook import Piece, SourceCell, SourceError, Task, blank
 
 FEWEST_MISCONCEPTIONS = 5
 
@@ -52,7 +54,8 @@ def validate(
         progress("blank")
         yield from blank_scores_nothing(grader, expected, seed)
         for id, task in release.source.tasks.items():
-            progress(f"misconceptions of {id}")
+            progress(f"task {id}")
+            yield from task_by_itself(grader, task, expected[id], seed)
             yield from misconceptions_are_told_apart(grader, task, expected[id], seed, fewest)
     finally:
         if own:
@@ -60,8 +63,7 @@ def validate(
 
 
 def reference_scores_all(grader: Grader, expected: dict[str, Outcomes], seed: int) -> Iterator[Finding]:
-    """Run as a submission, run in full with every example, run task by task: the same outcomes each time."""
-    source = grader.source
+    """Run as a submission, run in full with every example: the same outcomes each time."""
     result = grader.grade(as_submission(grader.release), seed)
     for id, task in result.items():
         if task.points != task.max_points:
@@ -71,15 +73,13 @@ def reference_scores_all(grader: Grader, expected: dict[str, Outcomes], seed: in
     except SourceError as error:
         yield Finding("reference", "", f"run with all examples: {error}")
         everything = expected
-    for id, task in source.tasks.items():
+    for id in grader.source.tasks:
         for name in differing(expected[id], everything[id]):
             yield Finding("reference", id, f"{name} depends on an example that is left out when a submission is graded")
-        for name in differing(expected[id], grader.outcomes_alone(task, seed)):
-            yield Finding("reference", id, f"{name} hands back something else when the task is judged by itself")
 
 
 def blank_scores_nothing(grader: Grader, expected: dict[str, Outcomes], seed: int) -> Iterator[Finding]:
-    """Graded, nothing at all; and with the stubs really run, in their own notebook and beside the reference, every probe fails."""
+    """Graded, nothing at all; and with the stubs really run every probe fails."""
     source = grader.source
     notebook = as_submission(grader.release, blank)
     result = grader.grade(notebook, seed)
@@ -92,10 +92,37 @@ def blank_scores_nothing(grader: Grader, expected: dict[str, Outcomes], seed: in
     ]
     run = grader.run(cells, list(source.tasks.values()), seed)
     for id, task in source.tasks.items():
-        beside = grader.outcomes_alone(task, seed, patched={cell.id: cell.stub for cell in task.solutions})
-        for where, found in (("in the blank notebook", outcomes(run, task)), ("beside the reference", beside)):
-            for name in set(expected[id]) - set(differing(expected[id], found)):
-                yield Finding("blank", id, f"{name} passes {where} with nothing filled in")
+        for name in passing(expected[id], outcomes(run, task)):
+            yield Finding("blank", id, f"{name} passes in the blank notebook with nothing filled in")
+
+
+WORTHLESS = (
+    *(f"raise {kind}('no')" for kind in ("ValueError", "TypeError", "IndexError", "RuntimeError")),
+    "return None",
+)
+"""Bodies that earn nothing, whatever the function. A probe that only asks for a refusal would pay for one of them."""
+
+
+def task_by_itself(grader: Grader, task: Task, expected: Outcomes, seed: int) -> Iterator[Finding]:
+    """With the reference in all other tasks: the reference has the same outcomes, the blank and the worthless pass no probe."""
+    bodies = {"nothing filled in": lambda cell: cell.stub}
+    bodies |= {f"`{body}` in every function": functools.partial(with_body, body=body) for body in WORTHLESS}
+    patches = [{cell.id: fill(cell) for cell in task.solutions} for fill in bodies.values()]
+    reference, *worthless = grader.outcomes_of_variants(task, [{}, *patches], seed)
+    for name in differing(expected, reference):
+        yield Finding("reference", task.id, f"{name} hands back something else when the task is judged by itself")
+    for what, found in zip(bodies, worthless, strict=True):
+        for name in passing(expected, found):
+            yield Finding("blank", task.id, f"{name} passes beside the reference with {what}")
+
+
+def with_body(cell: SourceCell, body: str) -> str:
+    """A solution cell in which every function has this body."""
+    tree = ast.parse(cell.source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.body = ast.parse(body).body
+    return ast.unparse(tree)
 
 
 def misconceptions_are_told_apart(
@@ -140,6 +167,10 @@ def as_submission(release: Release, change: Callable[..., str] | None = None) ->
             text = cell.stub if change is blank else change(text, cell.id)
         cells.append({"cell_type": cell.kind, "id": cell.id, "metadata": dict(cell.metadata), "source": text})
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def passing(expected: Outcomes, found: Outcomes) -> list[str]:
+    return [name for name in expected if name not in differing(expected, found)]
 
 
 def differing(expected: Outcomes, found: Outcomes) -> list[str]:

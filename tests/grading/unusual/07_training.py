@@ -4,8 +4,8 @@ from tests.grading.unusual.work import unusual
 
 
 @unusual
-def accumulates_by_the_gradient_that_flows_in(work):
-    """The weight of a piece is handed to backward instead of multiplied into the loss; the loss comes by recursion."""
+def accumulates_by_a_loss_that_carries_its_weight(work):
+    """The weight of a piece is multiplied into the loss instead of handed to backward; the loss comes by recursion."""
     work.define(
         "accumulate",
         """
@@ -15,9 +15,9 @@ def accumulates_by_the_gradient_that_flows_in(work):
             if not batches:
                 return 0.0
             (inputs, targets), *others = batches
-            share, loss = inputs.shape[0] / total, loss_fn(model(inputs), targets)
-            loss.backward(tensor(share, dtype=loss.dtype))
-            return share * float(loss.detach().numpy()) + accumulate(model, loss_fn, others, total)
+            loss = inputs.shape[0] / total * loss_fn(model(inputs), targets)
+            loss.backward()
+            return float(loss.detach().numpy()) + accumulate(model, loss_fn, others, total)
         """,
     )
     work.define(
