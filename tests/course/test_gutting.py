@@ -17,7 +17,8 @@ from tito.testing import ModuleTest
 
 COURSE = Course.read(HOME)
 TASKS = [(module, task) for module in COURSE.modules() for task in nb.tasks(nb.read(COURSE.notebook(module)))]
-# Every task is gutted by `make test-slow`; a few seconds each are too many for every run, where each eighth one is.
+# Every task is gutted by `make test-slow`; a few seconds each are too many for every run, where each eighth one is: at
+# least one of each module, and with it everything but its own tests must pass.
 CASES = [pytest.param(*case, marks=() if number % 8 == 0 else pytest.mark.slow) for number, case in enumerate(TASKS)]
 
 
@@ -60,6 +61,7 @@ def run(course, module):
     return test.report, list(test.steps())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", COURSE.modules(), ids=lambda module: module.folder)
 def test_the_reference_passes_in_a_workspace(module, mine):
     course = mine(module)

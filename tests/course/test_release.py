@@ -1,4 +1,7 @@
-"""What students get: no solution in it, it runs up to its first blank, and blank and reference score nothing and all."""
+"""What students get: no solution in it, it runs up to its first blank, and scores nothing.
+
+That the reference scores all: tests/grading/test_tables.py.
+"""
 
 import pytest
 
@@ -67,12 +70,3 @@ def test_the_blank_release_scores_nothing(module, released):
 
     result = grade(COURSE.notebook(module), released(module), seed=1)
     assert result.points == 0, result.scores()
-
-
-@EACH
-def test_the_reference_scores_all(module):
-    from tito.grading import grade
-
-    points = {id: task.points for id, task in nb.tasks(nb.read(COURSE.notebook(module))).items()}
-    result = grade(COURSE.notebook(module), COURSE.notebook(module), seed=1)
-    assert result.scores() == points

@@ -37,9 +37,9 @@ def test_every_gate_of_the_release(grader):
 
 @needs_sandbox
 def test_feedback_names_the_misconception_and_no_other_task_pays(grader):
-    """One misconception of each task all the way through `grade`; which one it is follows from the task's number."""
+    """One misconception of each third task all the way through `grade`; which ones follows from the task's number."""
     findings = []
-    for number, id in enumerate(grader.source.tasks):
+    for number, id in list(enumerate(grader.source.tasks))[::3]:
         known = [mistake for mistake in grader.release.misconceptions if mistake.task == id]
         if known:
             findings += misconception_is_named(grader, known[number % len(known)])
