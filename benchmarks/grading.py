@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from tito.grading import misconceptions
+from tito.grading.job import Limits
 from tito.grading.notebook import Source, read_source
 from tito.registry import BY_NUMBER
 
@@ -66,10 +67,8 @@ def main() -> int:
 
         hand_in(ours, module, chosen.students, loops, "again")
         looping = timed(tito, ours, module, chosen.workers)
-        from tito.grading.sandbox import Limits
-
-        limit = Limits().cell_seconds
-        say(f"{loops} of them looping for ever (a cell's limit: {limit:g} s)", looping, chosen.students)
+        limit = Limits().cell_cpu_seconds
+        say(f"{loops} of them looping for ever (a cell's limit: {limit:g} s of a processor)", looping, chosen.students)
         show(missed, "with the loops, seconds", looping, 1.3 * first + limit)
 
         if chosen.memory:

@@ -8,6 +8,7 @@ import pytest
 
 from tito import documents
 from tito.course import HOME, Course
+from tito.grading.job import Limits
 
 PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TARGETS = ("demo", "lab", "test", "test-slow", "bench", "mutants", "book", "sync", "lint", "clean")
@@ -72,3 +73,10 @@ def test_version_is_the_same_everywhere():
 
 
 EXTRAS = PROJECT["optional-dependencies"]
+
+
+def test_the_book_tells_the_limits_that_hold():
+    limits = Limits()
+    said = f"use {limits.cell_cpu_seconds:g} s of processor time and last {limits.cell_seconds:g} s"
+    for name in ("student", "instructor"):
+        assert said in (HOME / "book" / f"{name}.qmd").read_text(encoding="utf-8")
