@@ -492,6 +492,18 @@ def test_processor_time_of_a_probe_is_limited():
         assert run.probes["1", "probe"].kind == "TimeLimit" and time.monotonic() - start < 20
 
 
+def test_variants_share_a_beginning_and_nothing_else(any_box):
+    probes = [probe("seen.append(x)\nreturn [seen, y]"), probe("return y / 0", "bad")]
+    sources = ["x = 1", "x = 2\ny = x + y", "while True: pass", "import os\nos._exit(0)", "oops", "x = 3"]
+    job = Job([Cell("a", "seen = []\ny = 1")], probes={"1": probes})
+    found = any_box.run_variants(job, [[Cell("b", source)] for source in sources])
+    assert found[2] is None and found[3] is None
+    assert [found[n]["probe"] for n in (0, 1, 5)] == [[[1], 1], [[2], 3], [[3], 1]]
+    assert found[4]["probe"].kind == "NameError" and {found[n]["bad"].kind for n in (0, 1, 4, 5)} == {
+        "ZeroDivisionError"
+    }
+
+
 @needs_bubblewrap
 def test_one_box_per_bubblewrap_where_namespaces_do_not_nest(monkeypatch):
     with Sandbox(limits=LIMITS, warm=()) as sandbox:
