@@ -144,6 +144,41 @@ def test_03_3_gelu_of_any_shape(shape):
     assert np.allclose(out.numpy().ravel(), exact, atol=1e-6)
 
 
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_03_3_gelu_in_many_blocks(approximate, dtype):
+    """Blocks are an implementation: 100,000 numbers get what each would get by itself, also as a transposed view."""
+    array = (3 * np.random.default_rng(0).standard_normal((250, 400))).astype(dtype)
+    x = torch.tensor(array, requires_grad=True)
+    g = torch.tensor(np.random.default_rng(1).standard_normal((400, 250)).astype(dtype))
+    y = F.gelu(x.T, approximate)
+    y.backward(g)
+    row = torch.tensor(array[7], requires_grad=True)
+    y_row = F.gelu(row, approximate)
+    y_row.backward(g[:, 7])
+    assert np.array_equal(y.detach().numpy()[:, 7], y_row.detach().numpy())
+    assert np.array_equal(x.grad.numpy()[7], row.grad.numpy())
+
+
+def test_03_3_gelu_goes_back_twice():
+    x = numbers(6)
+    y = F.gelu(x)
+    for _ in range(2):
+        y.sum().backward(retain_graph=True)
+    once = numbers(6)
+    F.gelu(once).sum().backward()
+    assert np.allclose(x.grad, 2 * once.grad.numpy(), rtol=1e-12)
+
+
+def test_03_3_gelu_far_out():
+    x = torch.tensor([-1e30, -40.0, 40.0, 1e30], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = F.gelu(x)
+        y.sum().backward()
+    assert y.tolist()[:2] == [0, 0] and y.tolist()[2:] == x.tolist()[2:] and x.grad.tolist() == [0, 0, 1, 1]
+
+
 # 03.4
 
 
@@ -158,6 +193,23 @@ def test_03_4_softmax_does_not_overflow():
         warnings.simplefilter("error")
         assert torch.softmax(torch.tensor([1e4, 1e4, -1e4]), 0).tolist() == [0.5, 0.5, 0]
         assert torch.log_softmax(torch.tensor([1e4, -1e4]), 0).tolist() == [0, -2e4]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_03_4_softmax_of_numbers_of_any_size(dtype):
+    """Rows whose exponentials overflow, vanish, or neither; alone and together."""
+    rows = np.array([[0, 1, 2], [100, 101, 102], [-1000, -999, -998], [-30, -29, -28], [11, 12, 13]], dtype)
+    expected = np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for x in (rows, *rows):
+            assert np.allclose(torch.softmax(torch.tensor(x), -1), expected, rtol=2e-3 if dtype == "float16" else 1e-5)
+        assert np.allclose(torch.softmax(torch.tensor(rows.T), 0), expected[:, None], rtol=2e-3)
+
+
+def test_03_4_softmax_with_masked_positions():
+    p = torch.softmax(torch.tensor([[0.0, -math.inf, 0.0], [-math.inf, -math.inf, 500.0]]), -1)
+    assert p.tolist() == [[0.5, 0, 0.5], [0, 0, 1]]
 
 
 def test_03_4_a_row_of_minus_infinity_is_nan_without_a_warning():
