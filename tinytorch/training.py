@@ -43,9 +43,9 @@ def accumulate(model, loss_fn, batches):
     total = sum(len(inputs) for inputs, _ in batches)
     loss = 0.0
     for inputs, targets in batches:
-        part = loss_fn(model(inputs), targets) * (len(inputs) / total)
-        part.backward()
-        loss += part.item()
+        part, share = loss_fn(model(inputs), targets), len(inputs) / total
+        part.backward(None if share == 1 else tensor(share, dtype=part.dtype))
+        loss += share * part.item()
     return loss
     ### END SOLUTION
 
@@ -70,17 +70,17 @@ def all_finite(array):
     """Whether no element is NaN or infinite. A dot product is the quickest way to touch them all; only when it
     overflows is a closer look needed.
     """
-    flat = array.reshape(-1)
-    return math.isfinite(abs(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
+    return math.isfinite(abs(np.vdot(array, array))) or bool(np.isfinite(array).all())
 
 # %% ../solutions/07_training/07_training.ipynb #d9e1ba6a
 class NonFiniteError(RuntimeError):
     """The loss or a gradient is NaN or infinite."""
 
 # %% ../solutions/07_training/07_training.ipynb #07-3-solution
-def train_step(model, loss_fn, optimizer, batches, clip_norm=None):
+def train_step(model, loss_fn, optimizer, batches, clip_norm=None, named=None):
     """One optimizer step on one or more (inputs, targets), accumulated. Returns the loss, a float.
 
+    named: the list of model.named_parameters(), from a caller that has it at hand; None: make it
     Old gradients are dropped first. Gradients are clipped by their total norm when clip_norm is given
     (total_norm, scale_to_norm).
     Raises NonFiniteError, with find_nonfinite's words, *before* the optimizer has changed anything.
@@ -88,11 +88,12 @@ def train_step(model, loss_fn, optimizer, batches, clip_norm=None):
     ### BEGIN SOLUTION
     optimizer.zero_grad()
     loss = accumulate(model, loss_fn, batches)
-    problem = find_nonfinite(loss, model.named_parameters())
+    named = list(model.named_parameters()) if named is None else named
+    problem = find_nonfinite(loss, named)
     if problem:
         raise NonFiniteError(problem)
     if clip_norm is not None:
-        grads = [p.grad.array for p in model.parameters() if p.grad is not None]
+        grads = [p.grad.array for _, p in named if p.grad is not None]
         scale_to_norm(grads, clip_norm, total_norm(grads))
     optimizer.step()
     return loss
@@ -454,8 +455,8 @@ class Trainer:
         self.epoch, self.step, self.loss_sum, self.samples, self.groups = 0, 0, 0.0, 0, 0
         self.history, self.stopped, self.last_loss = [], False, math.nan
         self.loader, self._loader_state, self._boundary, self._interrupted = None, None, None, False
-        self._modules = []
         check_config(self)
+        self._survey()
 
     # training
 
@@ -499,7 +500,7 @@ class Trainer:
     def _step_in_memory(self, batches):
         while True:
             try:
-                return train_step(self.model, self.loss_fn, self.optimizer, batches, self.clip_norm)
+                return train_step(self.model, self.loss_fn, self.optimizer, batches, self.clip_norm, self._named)
             except MemoryError:
                 if self._versions() != self._boundary["versions"]:
                     raise  # within the update: to do it again would do half of it twice
@@ -543,6 +544,7 @@ class Trainer:
             self.scheduler.step(*[record.get("val_loss", record["train_loss"])] * plateau)
         self.epoch, self.loss_sum, self.samples, self.groups = self.epoch + 1, 0.0, 0, 0
         self._call("on_epoch_end")
+        self._survey()
         self._boundary = self._small_state()
         if self.folder:
             self.save()
@@ -571,8 +573,8 @@ class Trainer:
         """Around the loop: Ctrl-C waits for the end of the step, a second one does not; on any exception the
         last boundary is saved; the modes are put back.
         """
-        self._modules = list(self.model.modules())
-        modes = [(module, module.training) for module in self._modules]
+        self._survey()
+        modes = [(module, module.training) for module in self.model.modules()]
         main = threading.current_thread() is threading.main_thread()
         before = signal.signal(signal.SIGINT, self._on_interrupt) if main else None
         self._interrupted, self._boundary = False, self._small_state()
@@ -615,22 +617,29 @@ class Trainer:
         back to.
         """
         return {
+            "epoch": self.epoch, "step": self.step, "loss_sum": self.loss_sum, "samples": self.samples, "groups": self.groups,
             "random": default_generator.source().bit_generator.state,
-            "loader": self.loader.state_dict() if hasattr(self.loader, "state_dict") else None,
+            "loader": self._loader_dict() if self._loader_dict else None,
             "buffers": [b.array.copy() for b in self._buffers()],
-            "scheduler": self.scheduler.state_dict() if hasattr(self.scheduler, "state_dict") else None,
-            "options": [dict(group) for group in self.optimizer.param_groups],
+            "scheduler": self._scheduler_dict() if self._scheduler_dict else None,
+            "options": [group.copy() for group in self.optimizer.param_groups],
             "callbacks": [callback.state_dict() for callback in self.callbacks],
             "versions": self._versions(),
-            **{name: self.__dict__[name] for name in COUNTS},
         }
 
+    def _survey(self):
+        """Find once an epoch what is looked at after every step: a walk through the model costs as much as a small layer."""
+        self._named = list(self.model.named_parameters())
+        self._weights = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self._owners = [module for module in self.model.modules() if module._buffers]
+        self._loader_dict, self._scheduler_dict = (getattr(part, "state_dict", None) for part in (self.loader, self.scheduler))
+
     def _buffers(self):
-        return [b for module in self._modules for b in module._buffers.values() if b is not None]
+        return [b for module in self._owners for b in module._buffers.values() if b is not None]
 
     def _versions(self):
         """Grows with every update of a weight: the same number, the same weights."""
-        return sum(p._version[0] for group in self.optimizer.param_groups for p in group["params"])
+        return sum([p._version[0] for p in self._weights])
 
     def _roll_back(self):
         """Back to the last boundary, after a step that was not finished: random state, running statistics, counts."""
