@@ -197,10 +197,13 @@ def total_norm(arrays, norm_type=2.0):
 
 
 def scale_to_norm(arrays, max_norm, norm):
-    """Scale the arrays in place by min(1, max_norm / (norm + 1e-6)), where norm is their total_norm."""
+    """Scale the arrays in place by min(1, max_norm / (norm + 1e-6)), where norm is their total_norm.
+
+    A norm of NaN makes all of them NaN: clipping does not hide a broken gradient.
+    """
     ### BEGIN SOLUTION
     scale = max_norm / (norm + 1e-6)
-    if scale < 1:
+    if not scale >= 1:
         for g in arrays:
             g *= scale
     ### END SOLUTION
@@ -504,14 +507,18 @@ def plateau_update(state, metric, *, patience, threshold, cooldown, mode="min"):
 class LRScheduler:
     """Base of the schedulers: at each step(), every group's lr becomes self.rate(initial lr, epoch).
 
-    `last_epoch` counts the steps, from 0; get_last_lr() lists the groups' current rates.
+    `last_epoch` counts the steps, from 0; get_last_lr() lists the groups' current rates. Given to the
+    constructor it is the epoch after which to go on; the groups must then have their initial_lr, as those of
+    a loaded optimizer do (else KeyError).
     """
 
-    def __init__(self, optimizer, **options):
+    def __init__(self, optimizer, last_epoch=-1, **options):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__} needs an Optimizer, got {type(optimizer).__name__}; give the optimizer whose rate it is to set")
-        self.optimizer, self.options, self.last_epoch = optimizer, options, -1
-        for group in optimizer.param_groups:
+        self.optimizer, self.options, self.last_epoch = optimizer, options, last_epoch
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch >= 0 and "initial_lr" not in group:
+                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}]: to resume with last_epoch={last_epoch}, load the optimizer's state first")
             group.setdefault("initial_lr", group["lr"])
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.step()
@@ -544,8 +551,8 @@ class StepLR(LRScheduler):
 
     formula = staticmethod(step_lr)
 
-    def __init__(self, optimizer, step_size, gamma=0.1):
-        super().__init__(optimizer, step_size=step_size, gamma=gamma)
+    def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
+        super().__init__(optimizer, last_epoch, step_size=step_size, gamma=gamma)
 
 
 class MultiStepLR(LRScheduler):
@@ -553,8 +560,8 @@ class MultiStepLR(LRScheduler):
 
     formula = staticmethod(multistep_lr)
 
-    def __init__(self, optimizer, milestones, gamma=0.1):
-        super().__init__(optimizer, milestones=list(milestones), gamma=gamma)
+    def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
+        super().__init__(optimizer, last_epoch, milestones=list(milestones), gamma=gamma)
 
 
 class ExponentialLR(LRScheduler):
@@ -562,8 +569,8 @@ class ExponentialLR(LRScheduler):
 
     formula = staticmethod(exponential_lr)
 
-    def __init__(self, optimizer, gamma):
-        super().__init__(optimizer, gamma=gamma)
+    def __init__(self, optimizer, gamma, last_epoch=-1):
+        super().__init__(optimizer, last_epoch, gamma=gamma)
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -571,8 +578,8 @@ class CosineAnnealingLR(LRScheduler):
 
     formula = staticmethod(cosine_lr)
 
-    def __init__(self, optimizer, T_max, eta_min=0.0):
-        super().__init__(optimizer, T_max=T_max, eta_min=eta_min)
+    def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
+        super().__init__(optimizer, last_epoch, T_max=T_max, eta_min=eta_min)
 
 
 class LinearLR(LRScheduler):
@@ -580,12 +587,12 @@ class LinearLR(LRScheduler):
 
     formula = staticmethod(linear_lr)
 
-    def __init__(self, optimizer, start_factor=1 / 3, end_factor=1.0, total_iters=5):
+    def __init__(self, optimizer, start_factor=1 / 3, end_factor=1.0, total_iters=5, last_epoch=-1):
         if not 0 < start_factor <= 1:
             raise ValueError(f"Starting multiplicative factor expected to be greater than 0 and less or equal to 1, got {start_factor}; give the share of the initial rate")
         if not 0 <= end_factor <= 1:
             raise ValueError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}; give the share of the initial rate")
-        super().__init__(optimizer, start_factor=start_factor, end_factor=end_factor, total_iters=total_iters)
+        super().__init__(optimizer, last_epoch, start_factor=start_factor, end_factor=end_factor, total_iters=total_iters)
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #24460129
 class LambdaLR(LRScheduler):
@@ -593,12 +600,12 @@ class LambdaLR(LRScheduler):
     the state.
     """
 
-    def __init__(self, optimizer, lr_lambda):
+    def __init__(self, optimizer, lr_lambda, last_epoch=-1):
         n = len(optimizer.param_groups)
         self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * n
         if len(self.lr_lambdas) != n:
             raise ValueError(f"Expected {n} lr_lambdas, one for each parameter group, but got {len(self.lr_lambdas)}; give one function for all of them")
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def step(self):
         self.last_epoch += 1
@@ -609,12 +616,13 @@ class LambdaLR(LRScheduler):
 class OneCycleLR(LRScheduler):
     """One warm-up and one annealing over total_steps steps (or epochs * steps_per_epoch), stepped after every batch.
 
-    anneal_strategy: "cos" or "linear" legs. With cycle_momentum, momentum (Adam's first beta) walks the other
-        way, from max_momentum to base_momentum and back.
+    anneal_strategy: "cos" or "linear" legs; three_phase: a third leg, after one down to the initial rate.
+        With cycle_momentum, momentum (Adam's first beta) walks the other way, from max_momentum to
+        base_momentum and back.
     """
 
     def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy="cos",
-                 cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=1e4):
+                 cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=1e4, three_phase=False, last_epoch=-1):
         total_steps = total_steps or (epochs or 0) * (steps_per_epoch or 0)
         if total_steps <= 0:
             raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch); give one of them, above 0")
@@ -622,22 +630,27 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}; choose one of them")
         if cycle_momentum and not {"momentum", "betas"} & set(optimizer.param_groups[0]):
             raise ValueError(f"{type(optimizer).__name__} has no momentum to cycle; give cycle_momentum=False")
-        for group in optimizer.param_groups:
+        for group in optimizer.param_groups if last_epoch < 0 else ():
             group.pop("initial_lr", None)
-        self.linear, self.shape = anneal_strategy == "linear", dict(total_steps=total_steps, pct_start=pct_start)
+        self.linear, self.three_phase, self.shape = anneal_strategy == "linear", three_phase, dict(total_steps=total_steps, pct_start=pct_start)
         self.momentum = dict(max_lr=base_momentum, div_factor=base_momentum / max_momentum, final_div_factor=1.0) if cycle_momentum else None
-        super().__init__(optimizer, max_lr=max_lr, div_factor=div_factor, final_div_factor=final_div_factor)
+        super().__init__(optimizer, last_epoch, max_lr=max_lr, div_factor=div_factor, final_div_factor=final_div_factor)
 
     def rate(self, lr, t):
-        if t >= self.shape["total_steps"]:
+        if t > self.shape["total_steps"]:
             raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.shape['total_steps']}; give more of them, or step less often")
         return self.leg(t, **self.options)
 
     def leg(self, t, max_lr, div_factor, final_div_factor):
-        if not self.linear:
+        if not (self.linear or self.three_phase):
             return one_cycle_lr(t, max_lr=max_lr, div_factor=div_factor, final_div_factor=final_div_factor, **self.shape)
         n, low = self.shape["total_steps"], max_lr / div_factor
-        return float(np.interp(t, [0, self.shape["pct_start"] * n - 1, n - 1], [low, max_lr, low / final_div_factor]))
+        peak, last = self.shape["pct_start"] * n - 1, (n - 1, low / final_div_factor)
+        corners = [(0, low), (peak, max_lr), *([(2 * peak, low)] if self.three_phase else []), last]
+        k = next((k for k, (end, _) in enumerate(corners) if k and t <= end), len(corners) - 1)
+        (begin, a), (end, b) = corners[k - 1 : k + 1]
+        x = (t - begin) / (end - begin)
+        return a + (b - a) * (x if self.linear else (1 - math.cos(math.pi * x)) / 2)
 
     def step(self):
         super().step()

@@ -80,7 +80,8 @@ def test_06_8_one_cycle_ends_where_it_should():
     for _ in range(9):
         schedule.step()
     assert math.isclose(schedule.get_last_lr()[0], 0.5 / 25 / 1e4, rel_tol=1e-6)
-    with pytest.raises(ValueError, match="10"):
+    schedule.step()  # after the last batch
+    with pytest.raises(ValueError, match="11 times.* total steps is 10"):
         schedule.step()
 
 

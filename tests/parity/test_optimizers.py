@@ -260,17 +260,42 @@ def test_a_schedule_goes_on_from_its_state(name):
             assert rates(fresh) == rates(optimizer)
 
 
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name not in ("SequentialLR", "ReduceLROnPlateau")])
+def test_a_schedule_goes_on_after_last_epoch(name):
+    """A new schedule on an optimizer that was loaded in the middle; on one that was not, there is nothing to go on from."""
+    found = []
+    for t, schedules in ((torch, torch.optim.lr_scheduler), (tinytorch, optim)):
+        first, second = (t.optim.SGD([t.ones(2, requires_grad=True)], lr=lr) for lr in (0.1, 0.5))
+        schedule = scheduled(schedules, name, first, **SCHEDULES[name])
+        for _ in range(7):
+            first.step(), schedule.step()
+        with pytest.raises(KeyError, match=r"initial_lr.*param_groups\[0\]"):
+            scheduled(schedules, name, second, **SCHEDULES[name], last_epoch=6)
+        second.load_state_dict(first.state_dict())
+        resumed, found = scheduled(schedules, name, second, **SCHEDULES[name], last_epoch=6), [*found, []]
+        for _ in range(9):
+            found[-1] += [resumed.last_epoch, *rates(second)]
+            second.step(), resumed.step()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
-def test_one_cycle_turns_rate_and_momentum(name, strategy):
+def test_one_cycle_turns_rate_and_momentum(name, strategy, three_phase):
     _, _, _, theirs, ours = pair(name, dict(lr=0.1))
     options = dict(max_lr=0.3, epochs=4, steps_per_epoch=6, anneal_strategy=strategy, max_momentum=0.9, pct_start=0.4)
+    options["three_phase"] = three_phase
     a, b = torch.optim.lr_scheduler.OneCycleLR(theirs, **options), optim.OneCycleLR(ours, **options)
     key = "momentum" if name == "SGD" else "betas"
-    for _ in range(23):
+    for step in range(25):  # a loop that steps it after every batch arrives at total_steps, one past the last rate
         np.testing.assert_allclose(b.get_last_lr(), a.get_last_lr(), rtol=1e-9)
         np.testing.assert_allclose(ours.param_groups[0][key], theirs.param_groups[0][key], rtol=1e-9)
-        theirs.step(), a.step(), b.step()
+        if step < 24:
+            theirs.step(), a.step(), b.step()
+    for schedule in (a, b):
+        with pytest.raises(ValueError, match="Tried to step 25 times"):
+            schedule.step()
 
 
 @pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
@@ -315,6 +340,8 @@ def test_clipping_what_is_not_finite(broken):
     with np.errstate(invalid="ignore"):
         a, b = torch.nn.utils.clip_grad_norm_(theirs, 1.0), optim.clip_grad_norm_(ours, 1.0)
     np.testing.assert_equal(b.item(), a.item())
+    for x, y in zip(theirs, ours):
+        np.testing.assert_allclose(y.grad.numpy(), x.grad.numpy(), rtol=1e-6)  # NaN where PyTorch has it
 
 
 def test_clipping_nothing():

@@ -110,7 +110,7 @@ def norms_in_float64_by_linalg(work):
         "scale_to_norm",
         """
         def scale_to_norm(arrays, max_norm, norm):
-            factor = min(1.0, max_norm / (norm + 1e-6))
+            factor = np.minimum(1.0, max_norm / (norm + 1e-6))
             for a in arrays:
                 np.multiply(a, factor, out=a)
         """,
