@@ -332,9 +332,9 @@ def shifted(x, dim, dtype):
 
 
 def exponentials(x, dim, dtype):
-    """exp(x - c) as a new array, with c = 0 where all sums along dim are ordinary numbers, or else c = the largest along dim."""
+    """exp(x - c) as a new array, with c = the largest along dim; or c = 0 if x is large and all sums are ordinary numbers."""
     x = checked(x, dim, dtype)
-    if x.ndim and x.dtype.itemsize > 2:  # 16 bits hold exp(11) at most
+    if x.size > 1 << 12 and x.dtype.itemsize > 2:  # care is cheap for small arrays, and 16 bits hold exp(11) at most
         with np.errstate(over="ignore"):
             e = np.exp(x)
         sums = sum_along(e, dim)
@@ -345,8 +345,8 @@ def exponentials(x, dim, dtype):
 
 
 def sum_along(x, dim):
-    """The sum of an array along dim, which stays with length 1. Rows are summed by the linear algebra library."""
-    if dim in (-1, x.ndim - 1) and x.ndim > 1 and x.dtype.itemsize > 2 and x.flags.c_contiguous:
+    """The sum of an array along dim, which stays with length 1. Many rows are summed by the linear algebra library."""
+    if x.size > 1 << 12 and dim in (-1, x.ndim - 1) and x.dtype.itemsize > 2 and x.flags.c_contiguous:
         return (x @ np.ones(x.shape[-1], x.dtype))[..., None]
     return x.sum(dim, keepdims=True)
 
