@@ -190,9 +190,8 @@ def total_norm(arrays, norm_type=2.0):
     float; 0.0 for no arrays.
     """
     ### BEGIN SOLUTION
-    if norm_type == math.inf:
-        return max((float(abs(g).max()) for g in arrays), default=0.0)
-    return sum(float((abs(g) ** norm_type).sum()) for g in arrays) ** (1 / norm_type)
+    norms = [np.linalg.norm(g.reshape(-1), norm_type) for g in arrays]
+    return float(np.linalg.norm([0.0, *norms], norm_type))
     ### END SOLUTION
 
 

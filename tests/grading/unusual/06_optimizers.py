@@ -97,13 +97,15 @@ def rmsprop_forgets_by_difference(work):
 
 
 @unusual
-def norms_in_float64_by_linalg(work):
+def norms_by_the_formula_in_float64(work):
     work.define(
         "total_norm",
         """
         def total_norm(arrays, norm_type=2.0):
-            each = [np.linalg.norm(np.asarray(a, np.float64).ravel(), norm_type) for a in arrays]
-            return float(np.linalg.norm(each, norm_type)) if each else 0.0
+            sizes = [abs(np.asarray(a, np.float64)) for a in arrays]
+            if norm_type == math.inf:
+                return max((float(a.max()) for a in sizes), default=0.0)
+            return sum(float((a**norm_type).sum()) for a in sizes) ** (1 / norm_type)
         """,
     )
     work.define(
