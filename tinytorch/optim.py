@@ -190,7 +190,7 @@ def total_norm(arrays, norm_type=2.0):
     float; 0.0 for no arrays.
     """
     ### BEGIN SOLUTION
-    norms = [np.linalg.norm(g.reshape(-1), norm_type) for g in arrays]
+    norms = [np.linalg.norm(g.ravel(), norm_type) for g in arrays]
     return float(np.linalg.norm([0.0, *norms], norm_type))
     ### END SOLUTION
 
