@@ -277,7 +277,8 @@ def restore(x, shape, dim, keepdim):
 
 def many(shape, dim):
     """How many elements of an array of this shape a reduction over `dim` makes into one; 1 where there are none."""
-    return math.prod(shape[d] for d in dims_of(dim, len(shape))) or 1 if shape else 1
+    sizes = shape if dim is None or not shape else [shape[d] for d in dims_of(dim, len(shape))]
+    return math.prod(sizes) or 1
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #02-5-solution
 def extreme_gradient(g, x, out, dim=None, keepdim=False):
