@@ -620,10 +620,10 @@ class Trainer:
             "epoch": self.epoch, "step": self.step, "loss_sum": self.loss_sum, "samples": self.samples, "groups": self.groups,
             "random": default_generator.source().bit_generator.state,
             "loader": self._loader_dict() if self._loader_dict else None,
-            "buffers": [b.array.copy() for b in self._buffers()],
+            "buffers": [b.array.copy() for b in self._buffers()] if self._owners else [],
             "scheduler": self._scheduler_dict() if self._scheduler_dict else None,
             "options": [group.copy() for group in self.optimizer.param_groups],
-            "callbacks": [callback.state_dict() for callback in self.callbacks],
+            "callbacks": [callback.state_dict() for callback in self.callbacks] if self.callbacks else [],
             "versions": self._versions(),
         }
 
