@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tinytorch.autograd import grad
 from tinytorch.nn import normalization as n
 from tinytorch.nn.layers import Linear, Sequential, Tanh
 from tinytorch.tensor import Tensor, manual_seed, ones, randn, tensor
@@ -82,6 +83,12 @@ def test_08_7_checkpointing_without_inputs_that_want_a_gradient():
     block.zero_grad()
     block(x).sum().backward()
     assert all((p.grad.numpy() == g).all() for p, g in zip(block.parameters(), kept))
+
+
+def test_08_7_grad_through_a_checkpoint_is_refused():
+    block, x = Sequential(Linear(4, 4), Tanh()), randn(3, 4, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"call backward\(\)"):
+        grad(n.checkpoint(block, x).sum(), [x])
 
 
 @pytest.mark.parametrize(

@@ -336,6 +336,8 @@ def recomputed_gradients(function, inputs, state, g):
 class CheckpointFunction(Function):
     """One node for a whole block: forward keeps the inputs and the random state, backward runs the block again."""
 
+    reentrant = True  # that backward reaches the block's parameters by itself, where autograd.grad() could not tell them apart
+
     @staticmethod
     def forward(ctx, switch, function, *inputs):
         ctx.function, ctx.state = function, get_rng_state()
@@ -355,7 +357,8 @@ def checkpoint(function, *inputs):
 
     function: callable on Tensors that returns one Tensor; inputs: Tensors. The gradients are those without it,
         to the bit.
-    Only for backward(), not for autograd.grad(); state that function changes (running statistics) is changed twice.
+    Only for backward(): autograd.grad() raises RuntimeError. State that function changes (running statistics) is
+    changed twice.
     Sources: https://arxiv.org/abs/1604.06174, https://docs.pytorch.org/docs/stable/checkpoint.html
     """
     if not callable(function) or not all(isinstance(x, Tensor) for x in inputs):
