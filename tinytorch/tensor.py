@@ -957,6 +957,8 @@ def explain(operation, error, arrays, options):
         )
     if isinstance(error, IndexError):
         return IndexError(f"{name}: {said}, in shape {shapes[0]}: check the index")
+    if isinstance(error, OverflowError):
+        return RuntimeError(f"{name}: {said}, {came} of {arrays[0].dtype}: use a number that this dtype holds")
     if "negative integer powers" in said:
         return RuntimeError(f"{name}: integers have no negative powers among the integers: use .float() first")
     if isinstance(error, TypeError) and not any(word in said for word in ("boolean", "ufunc")):
@@ -1050,7 +1052,7 @@ class Operation:
             arrays = [arrays[0].astype(float32)]
         try:
             out = self.forward(*arrays, **options)
-        except (ValueError, TypeError, IndexError, AttributeError) as error:
+        except (OverflowError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise explain(self, error, arrays, options) from None
         result = wrap(out)
         if self.view:

@@ -252,6 +252,9 @@ CASES = {
     "in place: a float into integers": Case(lambda t: t.arange(3).add_(0.5), RT, r"float", r"int|Long"),
     "index of floats": Case(lambda t: t.ones(3)[t.tensor([0.0, 1.0])], IE, r"float", r"int|long|bool|integer"),
     "gather by floats": Case(lambda t: t.ones(3).gather(0, t.ones(2)), RT, r"float", r"int64|integer"),
+    "masked_fill of integers with infinity": Case(
+        lambda t: t.tensor([1, 2]).masked_fill(t.tensor([True, False]), float("-inf")), RT, r"int64", r"dtype|integer"
+    ),
     "masked_fill by a mask of numbers": Case(
         lambda t: t.ones(3).masked_fill(t.ones(3), 0), RT, r"float|dtype", r"bool"
     ),
