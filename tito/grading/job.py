@@ -13,10 +13,10 @@ class SandboxError(RuntimeError):
 @dataclass(frozen=True)
 class Limits:
     cell_seconds: float = 20.0
-    cell_cpu_seconds: float = 5.0  # of processor time, which a busy machine does not use up; sleep does not either
+    cell_cpu_seconds: float = 3.0  # of processor time, which waiting does not use up; the slowest reference needs 0.3
     total_seconds: float = 120.0  # all cells of one notebook
     probe_seconds: float = 10.0
-    probe_cpu_seconds: float = 5.0
+    probe_cpu_seconds: float = 3.0
     probe_total_seconds: float = 60.0  # all probes of one notebook
     memory: int = 2 * 2**30  # bytes that one process may add; all of a box together, half as much again
     processes: int = 64  # threads count too
