@@ -266,7 +266,7 @@ def dims_of(dim, ndim):
 
 
 def restore(x, shape, dim, keepdim):
-    """A result of a reduction of `shape`, with the dimensions that it dropped put back, at size 1."""
+    """A result of a reduction of `shape`, with the dimensions that it dropped put back, at size 1; a number stays as it is."""
     if not x.ndim:  # fits any shape as it is; NumPy makes a number of it as soon as it computes
         return np.asarray(x) if isinstance(x, np.generic) else x
     if keepdim:

@@ -47,7 +47,8 @@ def to_python(source: str) -> str:
     return TransformerManager().transform_cell(source)
 
 
-@functools.lru_cache(maxsize=4096)
+# A notebook has a hundred cells, and most are the same in every submission; a syntax tree takes tens of kilobytes.
+@functools.lru_cache(maxsize=512)
 def parse(source: str) -> ast.Module | None:
     """The syntax tree, or None when there is none (or when the text is out of all proportion)."""
     if len(source) > LARGEST_CELL:
@@ -64,7 +65,7 @@ def parse(source: str) -> ast.Module | None:
     return None
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def names(source: str) -> Names:
     """The names that a cell binds at the notebook's level, and those that it needs from the cells before it."""
     tree = parse(source)
@@ -128,7 +129,7 @@ def _symbols(node: ast.stmt) -> tuple[set[str], set[str], set[str]]:
     return binds, defines, uses
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def meaning(source: str) -> str:
     """Two cells with the same meaning do the same: comments and blank lines do not count."""
     tree = parse(source)
@@ -792,7 +793,7 @@ def _needed(rows: list[_Row]) -> list[Piece]:
     return [row.piece for index, row in enumerate(rows) if index in chosen]
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=512)
 def _data(source: str) -> frozenset[str]:
     """Names that a cell binds to something that another cell could change: neither functions, classes nor modules."""
     tree = parse(source)
