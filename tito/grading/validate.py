@@ -8,14 +8,13 @@ No finding: the module may be released. What each one says is enough to mend it.
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from .grade import Grader, Outcomes, Release, outcomes, same_outcome
 from .misconceptions import Misconception
-from .notebook import Piece, SourceCell, SourceError, Task, blank
+from .notebook import Piece, SourceError, Task, blank
 
 FEWEST_MISCONCEPTIONS = 5
 
@@ -106,7 +105,9 @@ WORTHLESS = (
 def task_by_itself(grader: Grader, task: Task, expected: Outcomes, seed: int) -> Iterator[Finding]:
     """With the reference in all other tasks: the reference has the same outcomes, the blank and the worthless pass no probe."""
     bodies = {"nothing filled in": lambda cell: cell.stub}
-    bodies |= {f"`{body}` in every function": functools.partial(with_body, body=body) for body in WORTHLESS}
+    bodies |= {
+        f"`{body}` in every function": lambda cell, body=body: with_body(cell.source, body) for body in WORTHLESS
+    }
     patches = [{cell.id: fill(cell) for cell in task.solutions} for fill in bodies.values()]
     reference, *worthless = grader.outcomes_of_variants(task, [{}, *patches], seed)
     for name in differing(expected, reference):
@@ -116,12 +117,13 @@ def task_by_itself(grader: Grader, task: Task, expected: Outcomes, seed: int) ->
             yield Finding("blank", task.id, f"{name} passes beside the reference with {what}")
 
 
-def with_body(cell: SourceCell, body: str) -> str:
-    """A solution cell in which every function has this body."""
-    tree = ast.parse(cell.source)
+def with_body(source: str, body: str) -> str:
+    """A solution cell in which every function and method has this body; `{first}` in it stands for its first argument."""
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            node.body = ast.parse(body).body
+            names = [name.arg for name in (*node.args.posonlyargs, *node.args.args) if name.arg != "self"]
+            node.body = ast.parse(body.format(first=names[0] if names else None)).body
     return ast.unparse(tree)
 
 
@@ -170,7 +172,8 @@ def as_submission(release: Release, change: Callable[..., str] | None = None) ->
 
 
 def passing(expected: Outcomes, found: Outcomes) -> list[str]:
-    return [name for name in expected if name not in differing(expected, found)]
+    failing = differing(expected, found)
+    return [name for name in expected if name not in failing]
 
 
 def differing(expected: Outcomes, found: Outcomes) -> list[str]:

@@ -8,13 +8,13 @@ are in the code: `answer` stands for what the student wants to have taken for th
 # ruff: noqa: E501
 from __future__ import annotations
 
-import ast
 import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.grading.unusual.work import Work, grade_id
+from tito.grading.validate import with_body
 
 NOTHING = {"00-1": 0, "00-2": 0, "00-3": 0, "00-4": 0}
 HALF = {**NOTHING, "00-1": 10, "00-2": 20}
@@ -79,17 +79,7 @@ def cheat(work: Work, honest: bool, setup: str) -> None:
     left = [cell for cell in work.solutions() if grade_id(cell).removesuffix("-solution") not in done]
     work.insert(setup, before=grade_id(left[0]).removesuffix("-solution"))
     for cell in left:
-        cell["source"] = "#| export\n" + answering(cell["source"])
-
-
-def answering(source: str) -> str:
-    """A cell's functions and methods, each with the body `return answer(its first argument)`."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            names = [name.arg for name in (*node.args.posonlyargs, *node.args.args) if name.arg != "self"]
-            node.body = ast.parse(f"return answer({names[0] if names else None})").body
-    return ast.unparse(tree)
+        cell["source"] = "#| export\n" + with_body(cell["source"], "return answer({first})")
 
 
 def by_code(setup: str) -> Callable:
