@@ -100,7 +100,6 @@ def split_lengths(n, lengths):
     ### END SOLUTION
 
 
-#| export
 def random_split(dataset, lengths, generator=None):
     """Subsets of a dataset, of these lengths or fractions, that together hold each sample once, in random order."""
     order = (generator or default_generator).source().permutation(len(dataset)).tolist()
@@ -125,7 +124,6 @@ def locate(ends, index):
     ### END SOLUTION
 
 
-#| export
 class ConcatDataset(Dataset):
     """Datasets in a row. ValueError when there are none."""
 
@@ -253,7 +251,6 @@ def count_batches(n, batch_size, drop_last=False):
     ### END SOLUTION
 
 
-#| export
 class BatchSampler:
     """Lists of batch_size indices of a sampler."""
 

@@ -136,7 +136,6 @@ def evaluate(model, loader, metrics):
     ### END SOLUTION
 
 
-#| export
 def accuracy(outputs, targets):
     """The share of samples whose largest output is the target class: outputs (N, C), targets (N,) of ints. A float."""
     return float((outputs.array.argmax(1) == targets.array).mean())
@@ -387,7 +386,8 @@ def renamed(options):
     return {RENAMED[old]: value for old, value in options.items()}
 
 
-COUNTS = ("epoch", "step", "loss_sum", "samples", "groups")  # how far a run has come: groups are the steps of this epoch
+# How far a run has come: groups are the steps of this epoch, room is the largest batch that fits into memory (inf: any).
+COUNTS = ("epoch", "step", "loss_sum", "samples", "groups", "room")
 
 
 def whole(value, least):
@@ -452,7 +452,7 @@ class Trainer:
                        nonfinite=nonfinite, callbacks=callbacks, folder=folder, checkpoint_every=checkpoint_every, keep=keep)
         self.__dict__.update(model=model, loss_fn=loss_fn, optimizer=optimizer, **{**options, **renamed(old_names)})
         self.callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else callbacks
-        self.epoch, self.step, self.loss_sum, self.samples, self.groups = 0, 0, 0.0, 0, 0
+        self.epoch, self.step, self.loss_sum, self.samples, self.groups, self.room = 0, 0, 0.0, 0, 0, math.inf
         self.history, self.stopped, self.last_loss = [], False, math.nan
         self.loader, self._loader_state, self._boundary, self._interrupted = None, None, None, False
         check_config(self)
@@ -498,6 +498,8 @@ class Trainer:
         self.groups += 1
 
     def _step_in_memory(self, batches):
+        while max(len(inputs) for inputs, _ in batches) > self.room:
+            batches = halve(batches)
         while True:
             try:
                 return train_step(self.model, self.loss_fn, self.optimizer, batches, self.clip_norm, self._named)
@@ -506,7 +508,8 @@ class Trainer:
                     raise  # within the update: to do it again would do half of it twice
                 self._roll_back()
                 batches = halve(batches)
-                warnings.warn(f"out of memory: the batch goes in {len(batches)} parts", stacklevel=2)
+                self.room = max(len(inputs) for inputs, _ in batches)
+                warnings.warn(f"out of memory: the batch goes in {len(batches)} parts, and so will those that follow", stacklevel=2)
 
     def _handle_nonfinite(self, error):
         where = f"epoch {self.epoch + 1}, batch {self.groups * self.accumulate + 1}, step {self.step + 1}: {error}"
@@ -618,6 +621,7 @@ class Trainer:
         """
         return {
             "epoch": self.epoch, "step": self.step, "loss_sum": self.loss_sum, "samples": self.samples, "groups": self.groups,
+            "room": self.room,
             "random": default_generator.source().bit_generator.state,
             "loader": self._loader_dict() if self._loader_dict else None,
             "buffers": [b.array.copy() for b in self._buffers()] if self._owners else [],
@@ -724,7 +728,6 @@ class Trainer:
         return found is not None
 
 
-#| export
 def skip(batches, count):
     """The batches after the first `count`."""
     for i, batch in enumerate(batches):

@@ -106,6 +106,8 @@ def lint(notebook: dict, module: Module, graded: bool = True) -> list[tuple[str,
 def prose(cell: dict) -> list[str]:
     """What no cell holds."""
     source, found = nb.text(cell), []
+    if re.search(r"(?m)^[^#\s].*\n(.*\n)*#\s*\|", source) and cell["cell_type"] == "code":
+        found.append("has a `#|` line below its first line of code, where nbdev takes it for a comment")
     if EMOJI.search(source):
         found.append("holds an emoji or a dingbat")
     if re.search(r"(?m)^\s*(import torch\b|from torch\b)", source):

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from runs import At, deep_trainer, linear_trainer, noise_free_line, shuffled, weights
+from runs import At, deep_trainer, linear_trainer, noise_free_line, same, shuffled, weights
 
 from tinytorch.data import DataLoader
 from tinytorch.nn.layers import Linear
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import SGD
-from tinytorch.tensor import tensor
+from tinytorch.tensor import manual_seed, tensor
 from tinytorch.training import Callback, NonFiniteError, Trainer, checkpoints, newest_good
 
 FAULTS = {  # what is added to the loss of the bad batch, from the weights w
@@ -139,6 +139,32 @@ def test_07_5_out_of_memory_halves_the_batch_and_the_result_is_the_same(line, si
         places.append([*weights(trainer).values(), history[-1]["train_loss"]])
     for whole, halved in zip(*places):
         np.testing.assert_allclose(halved, whole, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:out of memory")
+def test_07_5_what_fits_into_memory_is_found_out_once_and_kept_over_a_resume(line, tmp_path):
+    """The parts that add up stay the same, or the sums would round differently after a resume."""
+    sizes = []
+
+    class Counted(Small):
+        def forward(self, x):
+            sizes.append(len(x))
+            return super().forward(x)
+
+    def train(folder, epochs):
+        manual_seed(1)
+        model = Counted(2, 1)
+        trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.1), folder=tmp_path / folder)
+        trainer.resume()
+        trainer.fit(DataLoader(line, 64), epochs=epochs)
+        return trainer
+
+    unbroken = train("a", 3)
+    assert sizes == [64, 32, *[16] * 4 * 3]
+    train("b", 1)
+    sizes.clear()
+    same(train("b", 3), unbroken)
+    assert sizes == [16] * 4 * 2
 
 
 @pytest.mark.filterwarnings("ignore:out of memory")

@@ -78,6 +78,10 @@ RULES = {
     "torch": (replace("imports-1", "import math", "import torch"), "imports torch"),
     "absolute path": (replace("imports-1", "import math", "p = '/home/ada/data'"), "absolute path"),
     "plots are not exported": (replace("imports-1", "import math", "import matplotlib.pyplot"), "matplotlib"),
+    "export line below code": (
+        replace("imports-1", "import math", "import math\n#| export\nimport json"),
+        "below its first line of code",
+    ),
     "open region": (replace("01-1-solution", nb.END, "#"), "do not alternate"),
     "odd mark": (replace("01-1-solution", nb.BEGIN, "## BEGIN SOLUTION"), "written differently"),
     "region without an id": (replace("imports-1", "import math", f"{nb.BEGIN}\n{nb.END}"), "no grade_id"),

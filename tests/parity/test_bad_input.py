@@ -404,6 +404,12 @@ CASES = {
         r"one of them",
         r"together",
     ),
+    "batch_norm: evaluation without statistics": Case(
+        lambda t: t.nn.functional.batch_norm(t.ones(4, 3), None, None),
+        RT,
+        r"None",
+        r"training=True",
+    ),
     "batch_norm: statistics of other channels": Case(
         lambda t: t.nn.functional.batch_norm(t.ones(4, 3), t.zeros(2), t.ones(2), training=True),
         RT,

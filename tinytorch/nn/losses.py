@@ -188,7 +188,6 @@ def softplus_to_input(g, x):
 derivative(softplus, "x", softplus_to_input)
 
 
-#| export
 def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
     """Binary cross-entropy of logits.
 

@@ -213,7 +213,6 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     ### END SOLUTION
 
 
-#| export
 def _by_channel(p, ndim):
     """(C,) -> (C, 1, ..., 1), to broadcast over a Tensor (N, C, *) of ndim dimensions."""
     return None if p is None else p.reshape(-1, *[1] * (ndim - 2))
@@ -235,19 +234,20 @@ def update_running(running_mean, running_var, mean, var, n, momentum):
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Normalise each channel of a Tensor (N, C, *), then scale and shift by channel.
 
-    running_mean, running_var: Tensors (C,), or both None. With training (or without running statistics) the
-        batch's own statistics are used,
-    and the running ones, if any, are updated in place; otherwise the running ones are used, as constants.
+    running_mean, running_var: Tensors (C,), or both None in training. In training the batch's own statistics are
+        used, and the running ones, if any, are updated in place; otherwise the running ones are used, as constants.
     weight, bias: Tensors (C,) or None. Raises ValueError when there is only one value per channel to train on.
     Source: https://arxiv.org/abs/1502.03167
     """
     check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must be given together, got one of them: pass both, or None for both")
+    if running_mean is None and not training:
+        raise RuntimeError("running_mean must be defined in evaluation mode, got None: pass the running statistics, or training=True")
     ### BEGIN SOLUTION
     axes = (0, *range(2, input.ndim))
     weight, bias = _by_channel(weight, input.ndim), _by_channel(bias, input.ndim)
-    if not (training or running_mean is None):
+    if not training:
         rstd = _by_channel((running_var.detach() + eps) ** -0.5, input.ndim)
         return _affine((input - _by_channel(running_mean.detach(), input.ndim)) * rstd, weight, bias)
     n = input.numel() / input.shape[1]
@@ -466,7 +466,8 @@ class BatchNorm1d(Module):
         if self.training and self.track_running_stats:
             self.num_batches_tracked.array += 1
             momentum = 1 / int(self.num_batches_tracked) if momentum is None else momentum  # None: the plain average
-        return batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, self.training, momentum, self.eps)
+        training = self.training or self.running_mean is None
+        return batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps)
 
     def extra_repr(self):
         return (

@@ -103,7 +103,7 @@ def batch_norm_by_moving_the_channels_last(work):
             C = input.shape[1]
             last = input.movedim(1, -1)
             rows = last.reshape(-1, C)
-            if training or running_mean is None:
+            if training:
                 if rows.shape[0] == 1:
                     raise ValueError(f"one value for each of {C} channels is not enough")
                 mean = rows.mean(0)
