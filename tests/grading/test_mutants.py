@@ -1,8 +1,13 @@
 """Mutants: what is made of a solution, and that the good ones die."""
 
+import json
+import shutil
+
+import pytest
 import small
 
 from tito.grading import mutants
+from tito.grading.grade import Release
 from tito.grading.notebook import source_of
 
 SOURCE = source_of(small.source(), "00_small")
@@ -44,12 +49,13 @@ def test_names_are_unique_and_stable():
         assert first == second and len({m.change for m in first}) == len(first) == len({m.source for m in first})
 
 
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 def test_survivors_are_found_and_equivalents_need_a_reason(tmp_path):
-    library = tmp_path / "tinytorch"
-    library.mkdir()
-    file = tmp_path / "00_small.toml"
+    notebook, file = tmp_path / "00_small.ipynb", tmp_path / "equivalents.toml"
+    notebook.write_text(json.dumps(small.source()))
     file.write_text('[[equivalent]]\ntask = "00.1"\nmutant = "x = np.asarray(x) -> pass"\nreason = "arrays only"\n')
-    reports = {report.task: report for report in mutants.run(SOURCE, library, file, workers=2)}
+    release = Release.open(notebook, misconceptions=tmp_path / "none.toml", folder=tmp_path / "kept")
+    reports = {report.task: report for report in mutants.run(release, file)}
     assert [mutant.change for mutant in reports["00.1"].equivalent] == ["x = np.asarray(x) -> pass"]
     assert {mutant.change for mutant in reports["00.3"].survived} == {
         "if n < 0: -> if n <= 0:",

@@ -55,11 +55,11 @@ def test_feedback_names_every_misconception(grader):
     assert [str(finding) for finding in findings] == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_sample_of_mutants_dies(path, tmp_path):
-    release = Release.open(path, folder=tmp_path)
-    equivalents = EQUIVALENTS / f"{path.stem}.toml"
-    reports = mutants.run(release.source, release.library, equivalents, sample=SAMPLE, workers=2)
+@needs_sandbox
+def test_a_sample_of_mutants_dies(grader):
+    source = grader.source
+    known = mutants.read_equivalents(EQUIVALENTS / f"{source.name}.toml", source)
+    reports = mutants.reports(source, mutants.noticed(grader, mutants.chosen(source, SAMPLE)), known)
     survived = [f"{mutant.task}: {mutant.change}" for report in reports for mutant in report.survived]
     assert len(survived) <= SAMPLE * 0.05, survived
 

@@ -11,8 +11,7 @@ its reason in tests/grading/equivalents/NN_name.toml:
     mutant = "n < 2 -> n <= 2"
     reason = "for n = 2 both branches return the same."
 
-Mutants come from the reference, so they are run without the sandbox: one process per share of a task's mutants runs the cells
-before the solution once and is forked for each mutant.
+A mutant is judged as a submission is, in the sandbox: what comes before the solution runs once, and is forked for each.
 """
 
 from __future__ import annotations
@@ -23,20 +22,16 @@ import copy
 import multiprocessing
 import os
 import random
-import resource
-import signal
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .notebook import Source, SourceCell, SourceError, Task, alone
-
-SECONDS = 5
-MEMORY = 4 * 2**30
-SHARE = 40
+from .grade import Grader, Release
+from .notebook import Source, SourceCell, SourceError, Task
+from .validate import differing
 
 
 @dataclass(frozen=True)
@@ -288,75 +283,22 @@ def _constant(node: ast.Constant) -> Iterator[Change]:
 # ------------------------------------------------------------------------------------------------------------- running
 
 
-def judge(source: Source, library: Path, task: Task, mutants: list[Mutant], seed: int = 0) -> list[bool]:
-    """Whether each mutant is noticed. Runs in a process of its own: see `run`."""
-    import numpy as np
-
-    from . import values
-    from .grade import seed_of
-    from .judge import same
-
-    sys.path.insert(0, str(library.parent))
-    sys.stdout = sys.stderr = open(os.devnull, "w")
-    pieces = alone(source, task)
-    first = next(i for i, piece in enumerate(pieces) if piece.id == task.solutions[0].id)
-    names: dict = {"__name__": "__main__"}
-    for piece in pieces[:first]:
-        exec(compile(_plain(piece.source), piece.id, "exec"), names)
-
-    def outcomes(patched: dict[str, str]) -> Iterator[object]:
-        for piece in pieces[first:]:
-            exec(compile(_plain(patched.get(piece.id, piece.source)), piece.id, "exec"), names)
-        exec(compile(task.hidden, "probes", "exec"), names)
-        for probe in task.probes:
-            yield names[probe.name](np.random.default_rng(seed_of(seed, task.id, probe.name)))
-
-    def differs(patched: dict[str, str], expected: list) -> bool:
-        try:
-            found = outcomes(patched)
-            return not all(same(value, next(found)) for value in expected)
-        except BaseException:
-            return True
-
-    def in_fork(action: Callable[[], bool]) -> bool:
-        """True when the action says so, or when its process dies."""
-        pid = os.fork()
-        if pid == 0:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(SECONDS)
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            try:
-                code = 1 if action() else 0
-            except BaseException:
-                code = 1
-            os._exit(code)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
-
-    def write() -> bool:
-        with os.fdopen(writer, "w") as stream:
-            stream.write(values.dumps(list(outcomes({}))))
-        return False
-
-    reader, writer = os.pipe()
-    with ThreadPoolExecutor(1) as listener:  # the answer may be larger than the pipe
-        answer = listener.submit(lambda: os.fdopen(reader).read())
-        failed = in_fork(write)
-        os.close(writer)
-        expected = None if failed else values.loads(answer.result())
-    if failed or in_fork(lambda: differs({}, expected)):
-        raise SourceError(f"task {task.id}: the reference fails its probes, or two runs of it differ")
-    return [in_fork(lambda mutant=mutant: differs({mutant.cell: mutant.source}, expected)) for mutant in mutants]
+def noticed(grader: Grader, mutants: list[Mutant], seed: int = 0) -> dict[tuple[str, str], bool]:
+    """(task, change) -> whether the mutant would lose points: some probe hands back something else than the reference's."""
+    expected, found = grader.expected(seed), {}
+    for id in dict.fromkeys(mutant.task for mutant in mutants):
+        mine = [mutant for mutant in mutants if mutant.task == id]
+        patches = [{mutant.cell: mutant.source} for mutant in mine]
+        outcomes = grader.outcomes_of_variants(grader.source.tasks[id], patches, seed)
+        for mutant, outcome in zip(mine, outcomes, strict=True):
+            found[id, mutant.change] = bool(differing(expected[id], outcome))
+    return found
 
 
-def _plain(source: str) -> str:
-    from .notebook import to_python
-
-    return to_python(source)
-
-
-def _job(arguments: tuple) -> list[bool]:
-    return judge(*arguments)
+def chosen(source: Source, sample: int | None = None, seed: int = 0) -> list[Mutant]:
+    """All mutants of a module, or a random sample of them."""
+    every = [mutant for task in source.tasks.values() for mutant in mutants_of(task)]
+    return every if sample is None or sample >= len(every) else random.Random(seed).sample(every, sample)
 
 
 @dataclass
@@ -375,44 +317,33 @@ class Report:
         return self.killed / count if count else 1.0
 
 
-def run(
-    source: Source,
-    library: Path,
-    equivalents: Path | None = None,
-    sample: int | None = None,
-    seed: int = 0,
-    workers: int | None = None,
-) -> list[Report]:
-    """Judge all mutants of a module (or a random `sample` of them) in a pool of processes."""
-    known = read_equivalents(equivalents, source)
-    every = {id: mutants_of(task) for id, task in source.tasks.items()}
-    chosen = [mutant for mutants in every.values() for mutant in mutants]
-    if sample is not None and sample < len(chosen):
-        chosen = random.Random(seed).sample(chosen, sample)
-    shares = []
+def run(release: Release, equivalents: Path | None = None, sample: int | None = None) -> list[Report]:
+    """Judge the mutants of a module, each core with a sandbox of its own."""
+    mutants, cores = chosen(release.source, sample), os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
+        shares = pool.map(_share, [release] * cores, [mutants[core::cores] for core in range(cores)])
+        verdicts = {name: verdict for share in shares for name, verdict in share.items()}
+    return reports(release.source, verdicts, read_equivalents(equivalents, release.source))
+
+
+def _share(release: Release, mutants: list[Mutant]) -> dict[tuple[str, str], bool]:
+    with Grader(release) as grader:
+        return noticed(grader, mutants)
+
+
+def reports(source: Source, verdicts: dict[tuple[str, str], bool], known: dict[tuple[str, str], str]) -> list[Report]:
+    """What `noticed` said, by task; `known`: see read_equivalents."""
+    found = []
     for id, task in source.tasks.items():
-        mine = [mutant for mutant in chosen if mutant.task == id]
-        shares += [(source, library, task, mine[i : i + SHARE], seed) for i in range(0, len(mine), SHARE)]
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers or os.cpu_count(), context, max_tasks_per_child=1) as pool:
-        noticed = dict(
-            zip(
-                ((mutant.task, mutant.change) for share in shares for mutant in share[3]),
-                (verdict for verdicts in pool.map(_job, shares) for verdict in verdicts),
-                strict=True,
-            )
-        )
-    reports = []
-    for id, mutants in every.items():
-        mine = [mutant for mutant in mutants if (id, mutant.change) in noticed]
-        alive = [mutant for mutant in mine if not noticed[id, mutant.change]]
+        mutants = mutants_of(task)
+        mine = [mutant for mutant in mutants if (id, mutant.change) in verdicts]
+        alive = [mutant for mutant in mine if not verdicts[id, mutant.change]]
         told = [mutant for mutant in alive if (id, mutant.change) in known]
         survived = [mutant for mutant in alive if (id, mutant.change) not in known]
         unknown = sorted(change for task, change in known if task == id and change not in {m.change for m in mutants})
-        unknown += sorted(change for task, change in known if task == id and noticed.get((id, change)))
-        reports.append(Report(id, len(mine) - len(alive), survived, told, unknown))
-    return reports
+        unknown += sorted(change for task, change in known if task == id and verdicts.get((id, change)))
+        found.append(Report(id, len(mine) - len(alive), survived, told, unknown))
+    return found
 
 
 def read_equivalents(path: Path | None, source: Source) -> dict[tuple[str, str], str]:
@@ -430,7 +361,6 @@ def read_equivalents(path: Path | None, source: Source) -> dict[tuple[str, str],
 
 def main(arguments: list[str] | None = None) -> int:
     from ..course import Course
-    from .grade import Release
 
     parser = argparse.ArgumentParser(prog="python -m tito.grading.mutants", description=__doc__.split("\n")[0])
     parser.add_argument("modules", nargs="*", help="numbers or names; all by default")
@@ -445,8 +375,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not release.source.tasks:
             continue
         equivalents = course.root / "tests" / "grading" / "equivalents" / f"{module.folder}.toml"
-        reports = run(release.source, release.library, equivalents, options.sample)
-        ok &= show(module.folder, reports, options.quiet)
+        ok &= show(module.folder, run(release, equivalents, options.sample), options.quiet)
     return 0 if ok else 1
 
 
