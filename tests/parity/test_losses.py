@@ -318,3 +318,50 @@ def test_classes_pass_on_every_option(name, options, reduction):
     agree(found[1][0], found[0][0])
     agree(found[1][1], found[0][1])
     assert found[1][2] == found[0][2], "weights are buffers and are saved with the model"
+
+
+@pytest.mark.parametrize("bad", [-np.inf, np.inf, np.nan])
+def test_what_is_ignored_may_be_anything(bad):
+    """Infinite or missing logits at an ignored place: the others' losses and gradients, not NaN."""
+    logits = source(np.float32([[bad, 1, 2], [0, 1, 2], [3, 1, bad]]))
+    labels = source(np.array([-100, 1, -100]), grad=False)
+    for reduction, weight in itertools.product(REDUCTIONS, (None, source(np.float32([1, 2, 3]), grad=False))):
+        options = {"weight": weight, "reduction": reduction}
+        compare(Call("nn.functional.nll_loss", (logits, labels), options))
+        for smoothing in (0.0, 0.1):
+            compare(Call("nn.functional.cross_entropy", (logits, labels), options | {"label_smoothing": smoothing}))
+
+
+@pytest.mark.parametrize("weight", [[0, 2, 3], [0, 0, 0]], ids=str)
+def test_weights_that_sum_to_zero(weight):
+    """The mean is NaN, and so is the gradient of what was weighed; what was ignored has gradient 0."""
+    logits, given = source(np.float32([[1.5, 1, 2], [0, 1, 2]])), source(np.float32(weight), grad=False)
+    for labels, reduction in itertools.product(([-100, 0], [0, 0], [0, 1], [-100, -100]), REDUCTIONS):
+        arguments, options = (logits, source(np.array(labels), grad=False)), {"weight": given, "reduction": reduction}
+        compare(Call("nn.functional.nll_loss", arguments, options))
+        for smoothing in (0.0, 0.1):
+            compare(Call("nn.functional.cross_entropy", arguments, options | {"label_smoothing": smoothing}))
+
+
+@pytest.mark.parametrize("name, options", OPTIONS, ids=str)
+def test_options_are_attributes_that_can_be_set(name, options):
+    """A loss made with the defaults, whose options are set later, is the loss made with them."""
+    rng = np.random.default_rng(8)
+    x, y = rng.uniform(0.1, 0.9, (2, 4, 3)).astype("f")
+    y = np.array([0, 1, 2, 2]) if name in ("CrossEntropyLoss", "NLLLoss") else y
+    found = []
+    for t in (torch, tinytorch):
+        given = {key: t.tensor(value) if isinstance(value, list) else value for key, value in options.items()}
+        layer = getattr(t.nn, name)()
+        before = {key: getattr(layer, key) for key in given | {"reduction": None}}
+        for key, value in (given | {"reduction": "sum"}).items():
+            setattr(layer, key, value)
+        found.append((before, layer(t.tensor(x), t.tensor(y))))
+    assert found[1][0] == found[0][0], "the defaults"
+    agree(found[1][1], found[0][1])
+
+
+def test_batchmean_of_a_single_number():
+    x, y = source(np.float32(-0.3)), source(np.float32(0.5))
+    for log_target in (False, True):
+        compare(Call("nn.functional.kl_div", (x, y), {"reduction": "batchmean", "log_target": log_target}))

@@ -209,11 +209,12 @@ def kl_div(input, target, reduction="mean", log_target=False):
 
     input: Tensor of log-probabilities; target: Tensor of that shape (ValueError otherwise), probabilities, or
         their logarithms if log_target
-    reduction: as in `reduce`, or "batchmean": the sum divided by the first dimension. A target of exactly 0
+    reduction: as in `reduce`, or "batchmean": the sum divided by the number of samples. A target of exactly 0
         contributes 0.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
     """
     check_same_shape(input, target)
+    samples = input.shape[0] if input.ndim else 1
     ### BEGIN SOLUTION
     if log_target:
         losses = target.exp() * (target - input)
@@ -221,7 +222,7 @@ def kl_div(input, target, reduction="mean", log_target=False):
         empty = target == 0
         losses = target * (target.masked_fill(empty, 1.0).log() - input)
     if reduction == "batchmean":
-        return losses.sum() / input.shape[0]
+        return losses.sum() / samples
     return reduce(losses, reduction)
     ### END SOLUTION
 
@@ -311,11 +312,6 @@ def _class_indices(input, target, ignore_index):
     return indices
 
 
-def _mean_of_nothing(rows):
-    """NaN, whose gradient is 0: what PyTorch says when there is no target, or all are ignored."""
-    return rows.sum() * 0 + float("nan")
-
-
 def _places(input):
     """The shape of one class for each sample: (N, d1, ...) for an input of shape (N, C, d1, ...), () for (C,)."""
     return input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
@@ -368,24 +364,22 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         return _distribution_cross_entropy(input, target, _array(weight), reduction, label_smoothing)
     indices, logits, weight = _class_indices(input, target, ignore_index), _rows(input), _array(weight)
     shape, indices = indices.shape, indices.reshape(-1)
-    if reduction == "mean" and (indices == ignore_index).all():
-        return _mean_of_nothing(logits)
-    safe = np.where(indices == ignore_index, 0, indices)
-    losses = softmax_cross_entropy(logits, target=safe, saved=[])
-    loss = weighted_losses(losses, indices, weight, ignore_index, reduction)
+    ignored = indices == ignore_index
+    losses = softmax_cross_entropy(logits, target=np.where(ignored, 0, indices), saved=[])
+    # filled, not only weighed with 0: of an infinite loss, or of a mean's infinite gradient, 0 * inf would make NaN
+    loss = weighted_losses(losses.masked_fill(ignored, 0.0), indices, weight, ignore_index, reduction)
     if label_smoothing:
-        loss = loss * (1 - label_smoothing) + _smoothing(logits, indices, weight, ignore_index, reduction) * label_smoothing
+        loss = loss * (1 - label_smoothing) + _smoothing(logits, indices, weight, ignored, reduction) * label_smoothing
     return loss.reshape(shape) if reduction == "none" else loss
 
 
-def _smoothing(logits, indices, weight, ignore_index, reduction):
+def _smoothing(logits, indices, weight, ignored, reduction):
     """The uniform part of label smoothing; its mean is taken over the weights of the targets, as PyTorch does."""
     uniform = np.full(logits.shape, 1 / logits.shape[1], logits.dtype)
-    kept = indices != ignore_index
-    losses = soft_cross_entropy(logits, uniform, weight) * kept
+    losses = soft_cross_entropy(logits, uniform, weight).masked_fill(ignored, 0.0)
     if reduction != "mean":
         return reduce(losses, reduction=reduction)
-    return losses.sum() / (kept.sum() if weight is None else weight[indices[kept]].sum())
+    return losses.sum() / ((~ignored).sum() if weight is None else weight[indices[~ignored]].sum())
 
 
 def _distribution_cross_entropy(input, target, weight, reduction, label_smoothing):
@@ -403,26 +397,26 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     _check_classes("nll_loss", input, target, weight)
     indices, rows = _class_indices(input, target, ignore_index), _rows(input)
     flat = indices.reshape(-1)
-    if reduction == "mean" and (flat == ignore_index).all():
-        return _mean_of_nothing(rows)
-    picked = rows[np.arange(len(flat)), np.where(flat == ignore_index, 0, flat)]
+    ignored = flat == ignore_index
+    picked = rows[np.arange(len(flat)), np.where(ignored, 0, flat)].masked_fill(ignored, 0.0)
     loss = weighted_losses(-picked, flat, _array(weight), ignore_index, reduction)
     return loss.reshape(indices.shape) if reduction == "none" else loss
 
 # %% ../../solutions/04_losses/04_losses.ipynb #9a6208ca
 class _Loss(Module):
-    """A loss function with its options; the weights among them are buffers, so they move and save with the model."""
+    """A loss function with its options as attributes; the weights among them are buffers, so they move and save with the model."""
 
     def __init__(self, function, reduction, buffers=None, **options):
         super().__init__()
-        self.reduction, self._function, self._options = reduction, function, options
-        self._weights = tuple(buffers or ())
-        for name, value in (buffers or {}).items():
+        self._function, buffers, options = function, buffers or {}, {"reduction": reduction, **options}
+        for name, value in buffers.items():
             self.register_buffer(name, value)
+        for name, value in options.items():
+            setattr(self, name, value)
+        self._options = (*buffers, *options)
 
     def forward(self, input, target):
-        weights = {name: getattr(self, name) for name in self._weights}
-        return self._function(input, target, reduction=self.reduction, **weights, **self._options)
+        return self._function(input, target, **{name: getattr(self, name) for name in self._options})
 
 
 class MSELoss(_Loss):
