@@ -297,7 +297,7 @@ class Optimizer:
         position = dict(zip(order, self._parameters()))
         copy = lambda value: value.copy() if hasattr(value, "copy") else value  # noqa: E731
         self.state = {
-            position[i]: {name: copy(value) for name, value in state.items()} for i, state in state_dict["state"].items()
+            position[i]: {name: copy(value) for name, value in state.items() if value is not None} for i, state in state_dict["state"].items()
         }
 
     def __repr__(self):
@@ -318,7 +318,8 @@ def _check(**options):
 
 
 def _pick(group, *names):
-    return {name: group[name] for name in names}
+    """Some options of a group, as numbers: a rate may be a 0-d Tensor."""
+    return {name: value.item() if isinstance(value := group[name], Tensor) else value for name in names}
 
 
 class SGD(Optimizer):
@@ -412,7 +413,8 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
         are broken.
     """
     grads = _grads(parameters)
-    norm = total_norm(grads, float(norm_type))
+    wide = [g.astype("float32") if g.dtype == np.float16 else g for g in grads]  # squares of 16 bits overflow
+    norm, max_norm = total_norm(wide, float(norm_type)), float(max_norm)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"the total norm of the gradients is {norm}, so they cannot be clipped; check the batch for broken values, or try a lower learning rate")
     scale_to_norm(grads, max_norm, norm)
@@ -504,45 +506,71 @@ def plateau_update(state, metric, *, patience, threshold, cooldown, mode="min"):
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #dda32f83
 class LRScheduler:
-    """Base of the schedulers: at each step(), every group's lr becomes self.rate(initial lr, epoch).
+    """Base of the schedulers: at each step(), every group's lr becomes self.rate(initial lr, epoch). Where the lr
+    has been changed meanwhile, by hand or by another scheduler, it makes the same move from there.
 
     `last_epoch` counts the steps, from 0; get_last_lr() lists the groups' current rates. Given to the
     constructor it is the epoch after which to go on; the groups must then have their initial_lr, as those of
-    a loaded optimizer do (else KeyError).
+    a loaded optimizer do (else KeyError). options: what the closed form needs, kept as attributes.
     """
 
     def __init__(self, optimizer, last_epoch=-1, **options):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__} needs an Optimizer, got {type(optimizer).__name__}; give the optimizer whose rate it is to set")
-        self.optimizer, self.options, self.last_epoch = optimizer, options, last_epoch
+        self.optimizer, self.last_epoch, self._options = optimizer, last_epoch, tuple(options)
+        self.__dict__.update(options)
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch >= 0 and "initial_lr" not in group:
                 raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}]: to resume with last_epoch={last_epoch}, load the optimizer's state first")
             group.setdefault("initial_lr", group["lr"])
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-        self.step()
+        if last_epoch < 0:
+            self.step()
+        else:
+            self.last_epoch += 1  # a loaded optimizer has this epoch's rate
 
     def rate(self, lr, t):
         """The learning rate at epoch t of a group whose initial rate is lr."""
-        return type(self).formula(lr, t, **self.options)
+        return type(self).formula(lr, t, **{name: getattr(self, name) for name in self._options})
 
     def step(self):
         """Go on to the next epoch."""
         self.last_epoch += 1
+        groups = self.optimizer.param_groups
+        self.take_up(groups[len(self.base_lrs) :])
+        for group, lr in zip(groups, self.base_lrs):
+            group["lr"] = self.next_rate(group["lr"], lr)
+
+    def take_up(self, groups):
+        """Parameter groups that were added to the optimizer meanwhile."""
+        self.base_lrs += [group.setdefault("initial_lr", group["lr"]) for group in groups]
+
+    def next_rate(self, current, lr):
+        """The rate that follows `current` in a group whose initial rate is lr."""
+        before, now = self.rate(lr, self.last_epoch - 1) if self.last_epoch else lr, self.rate(lr, self.last_epoch)
+        if current == before:
+            return now
+        floor = getattr(self, "eta_min", 0.0)  # what the rate decays to: the move is a factor of what is above it
+        return floor + (current - floor) * (now - floor) / (before - floor) if before != floor else current + now - before
+
+    def restart(self):
+        """Back to before epoch 0, with the initial rates."""
+        self.last_epoch = -1
         for group, lr in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = self.rate(lr, self.last_epoch)
+            group["lr"] = lr
 
     def get_last_lr(self):
         """The current learning rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self):
-        """What step() needs to go on: the epoch and the initial rates."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+        """Everything but the optimizer: the epoch, the initial rates, the options."""
+        kept = {name: value for name, value in self.__dict__.items() if name != "optimizer" and name[0] != "_"}
+        return kept | {"base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state):
         """Go on where state_dict was taken. The optimizer's own state holds the current rates."""
-        self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
+        self.__dict__.update(state, base_lrs=list(state["base_lrs"]))
 
 
 class StepLR(LRScheduler):
@@ -594,6 +622,12 @@ class LinearLR(LRScheduler):
         super().__init__(optimizer, last_epoch, start_factor=start_factor, end_factor=end_factor, total_iters=total_iters)
 
 # %% ../solutions/06_optimizers/06_optimizers.ipynb #24460129
+def _refuse(scheduler, groups):
+    """ValueError when there are new parameter groups, for a scheduler that was told something about each."""
+    if groups:
+        raise ValueError(f"{type(scheduler).__name__} was made for {len(scheduler.base_lrs)} parameter groups, and the optimizer has {len(groups)} more now: make a new scheduler")
+
+
 class LambdaLR(LRScheduler):
     """The initial rate times lr_lambda(epoch); one function, or one for each group. Functions are not part of
     the state.
@@ -606,18 +640,27 @@ class LambdaLR(LRScheduler):
             raise ValueError(f"Expected {n} lr_lambdas, one for each parameter group, but got {len(self.lr_lambdas)}; give one function for all of them")
         super().__init__(optimizer, last_epoch)
 
+    def take_up(self, groups):
+        _refuse(self, groups)
+
     def step(self):
         self.last_epoch += 1
+        self.take_up(self.optimizer.param_groups[len(self.base_lrs) :])
         for group, lr, f in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas):
             group["lr"] = lr * f(self.last_epoch)
+
+    def state_dict(self):
+        state = super().state_dict()
+        del state["lr_lambdas"]
+        return state
 
 
 class OneCycleLR(LRScheduler):
     """One warm-up and one annealing over total_steps steps (or epochs * steps_per_epoch), stepped after every batch.
 
-    anneal_strategy: "cos" or "linear" legs; three_phase: a third leg, after one down to the initial rate.
-        With cycle_momentum, momentum (Adam's first beta) walks the other way, from max_momentum to
-        base_momentum and back.
+    max_lr: a number, or one for each group; anneal_strategy: "cos" or "linear" legs; three_phase: a third leg,
+        after one down to the initial rate. With cycle_momentum, momentum (Adam's first beta) walks the other
+        way, from max_momentum to base_momentum and back.
     """
 
     def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy="cos",
@@ -629,22 +672,32 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}; choose one of them")
         if cycle_momentum and not {"momentum", "betas"} & set(optimizer.param_groups[0]):
             raise ValueError(f"{type(optimizer).__name__} has no momentum to cycle; give cycle_momentum=False")
-        for group in optimizer.param_groups if last_epoch < 0 else ():
-            group.pop("initial_lr", None)
-        self.linear, self.three_phase, self.shape = anneal_strategy == "linear", three_phase, dict(total_steps=total_steps, pct_start=pct_start)
+        groups = optimizer.param_groups
+        max_lrs = list(max_lr) if isinstance(max_lr, (list, tuple)) else [max_lr] * len(groups)
+        if len(max_lrs) != len(groups):
+            raise ValueError(f"expected {len(groups)} values for max_lr, one for each parameter group, got {len(max_lrs)}; give one number for all")
+        for group, top in zip(groups, max_lrs) if last_epoch < 0 else ():
+            group["initial_lr"] = top / div_factor
+        self.total_steps, self.pct_start, self.three_phase, self.linear = total_steps, pct_start, three_phase, anneal_strategy == "linear"
         self.momentum = dict(max_lr=base_momentum, div_factor=base_momentum / max_momentum, final_div_factor=1.0) if cycle_momentum else None
-        super().__init__(optimizer, last_epoch, max_lr=max_lr, div_factor=div_factor, final_div_factor=final_div_factor)
+        super().__init__(optimizer, last_epoch, div_factor=div_factor, final_div_factor=final_div_factor)
 
     def rate(self, lr, t):
-        if t > self.shape["total_steps"]:
-            raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.shape['total_steps']}; give more of them, or step less often")
-        return self.leg(t, **self.options)
+        if t > self.total_steps:
+            raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.total_steps}; give more of them, or step less often")
+        return self.leg(t, lr * self.div_factor, self.div_factor, self.final_div_factor)
+
+    def take_up(self, groups):
+        _refuse(self, groups)
+
+    def next_rate(self, current, lr):
+        return self.rate(lr, self.last_epoch)
 
     def leg(self, t, max_lr, div_factor, final_div_factor):
         if not (self.linear or self.three_phase):
-            return one_cycle_lr(t, max_lr=max_lr, div_factor=div_factor, final_div_factor=final_div_factor, **self.shape)
-        n, low = self.shape["total_steps"], max_lr / div_factor
-        peak, last = self.shape["pct_start"] * n - 1, (n - 1, low / final_div_factor)
+            return one_cycle_lr(t, max_lr=max_lr, total_steps=self.total_steps, pct_start=self.pct_start, div_factor=div_factor, final_div_factor=final_div_factor)
+        n, low = self.total_steps, max_lr / div_factor
+        peak, last = self.pct_start * n - 1, (n - 1, low / final_div_factor)
         corners = [(0, low), (peak, max_lr), *([(2 * peak, low)] if self.three_phase else []), last]
         k = next((k for k, (end, _) in enumerate(corners) if k and t <= end), len(corners) - 1)
         (begin, a), (end, b) = corners[k - 1 : k + 1]
@@ -664,15 +717,28 @@ class SequentialLR:
     def __init__(self, optimizer, schedulers, milestones):
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones, got {len(milestones)}; give the step at which each of the later ones begins")
-        self.optimizer, self.schedulers, self.milestones, self.last_epoch = optimizer, schedulers, list(milestones), -1
         for scheduler in schedulers:
-            scheduler.last_epoch = -1
+            if not isinstance(scheduler, (LRScheduler, SequentialLR)) or scheduler.optimizer is not optimizer:
+                raise ValueError(f"SequentialLR takes schedulers of its own optimizer that go by epochs, got a {type(scheduler).__name__}: make it from the same optimizer, and step a ReduceLROnPlateau by itself")
+        self.optimizer, self.schedulers, self.milestones = optimizer, schedulers, list(milestones)
+        self.restart()
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"]  # as the last of them set it: a OneCycleLR has another
         self.step()
 
     def step(self):
         """Go on to the next epoch of the scheduler whose turn it is."""
         self.last_epoch += 1
-        self.schedulers[sum(self.last_epoch >= m for m in self.milestones)].step()
+        scheduler = self.schedulers[sum(self.last_epoch >= m for m in self.milestones)]
+        if self.last_epoch and scheduler.last_epoch < 0:
+            scheduler.restart()  # from the initial rates, wherever the one before it has ended
+        scheduler.step()
+
+    def restart(self):
+        """Back to before epoch 0, with the initial rates."""
+        self.last_epoch = -1
+        for scheduler in reversed(self.schedulers):
+            scheduler.restart()
 
     def get_last_lr(self):
         """The current learning rate of each group."""

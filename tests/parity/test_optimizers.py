@@ -279,6 +279,84 @@ def test_a_schedule_goes_on_after_last_epoch(name):
     np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
 
 
+TOGETHER = {
+    "two that multiply": lambda m, o: [m.ExponentialLR(o, 0.9), m.ExponentialLR(o, 0.5)],
+    "a warm-up and a decay": lambda m, o: [m.LinearLR(o, 0.25, total_iters=4), m.ExponentialLR(o, 0.5)],
+    "a decay and a warm-up": lambda m, o: [m.ExponentialLR(o, 0.5), m.LinearLR(o, 0.25, total_iters=4)],
+    "a cosine and steps": lambda m, o: [m.CosineAnnealingLR(o, 5, 0.01), m.StepLR(o, 3, 0.5)],
+    "milestones and a cosine": lambda m, o: [m.MultiStepLR(o, [2, 5, 5], 0.5), m.CosineAnnealingLR(o, 5)],
+    "one cycle for each group": lambda m, o: [m.OneCycleLR(o, [0.5, 0.2], total_steps=14)],
+    "one after the other": lambda m, o: [
+        m.SequentialLR(o, [m.LinearLR(o, 0.25), m.OneCycleLR(o, 0.5, total_steps=20), m.ExponentialLR(o, 0.9)], [3, 7])
+    ],
+}
+
+
+@pytest.mark.parametrize("by_hand", [None, 4])
+@pytest.mark.parametrize("case", TOGETHER)
+def test_schedules_together_and_rates_set_by_hand(case, by_hand):
+    """A schedule goes on from the rate that it finds."""
+    found = []
+    for t, schedules in ((torch, torch.optim.lr_scheduler), (tinytorch, optim)):
+        groups = [{"params": [t.ones(2, requires_grad=True)], "lr": lr} for lr in (0.1, 0.3)]
+        optimizer = t.optim.SGD(groups, momentum=0.9)
+        parts, seen = TOGETHER[case](schedules, optimizer), []
+        for step in range(13):
+            seen.append(rates(optimizer))
+            if step == by_hand:
+                optimizer.param_groups[0]["lr"] = 1.0
+            optimizer.step()
+            for part in parts:
+                part.step()
+        found.append(seen)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["StepLR", "MultiStepLR", "ExponentialLR", "LinearLR"])
+def test_a_schedule_takes_up_a_new_group_and_keeps_its_options(name):
+    found = []
+    for t, schedules in ((torch, torch.optim.lr_scheduler), (tinytorch, optim)):
+        optimizer = t.optim.SGD([t.ones(2, requires_grad=True)], lr=0.1)
+        schedule, seen = getattr(schedules, name)(optimizer, **SCHEDULES[name]), []
+        for step in range(8):
+            if step == 3:
+                optimizer.add_param_group({"params": [t.ones(2, requires_grad=True)], "lr": 0.7})
+            optimizer.step(), schedule.step()
+            seen += rates(optimizer)
+        found.append(seen)
+    for option, value in SCHEDULES[name].items():
+        assert schedule.state_dict()[option] == value == getattr(schedule, option)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+    schedule = optim.LambdaLR(optimizer, lambda t: 0.9)
+    optimizer.add_param_group({"params": [tinytorch.ones(2, requires_grad=True)]})
+    with pytest.raises(ValueError, match="made for 2 parameter groups.*1 more"):
+        schedule.step()
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta"])
+def test_a_rate_may_be_a_tensor(name):
+    """And so may the largest norm of clipping."""
+    places = []
+    for t in (torch, tinytorch):
+        p = t.tensor([1.0, -2.0]).requires_grad_()
+        optimizer = getattr(t.optim, name)([p], lr=t.tensor(0.1))
+        for _ in range(3):
+            p.grad = t.tensor([3.0, 4.0])
+            t.nn.utils.clip_grad_norm_([p], t.tensor(1.0))
+            optimizer.step()
+        places.append(p.detach().numpy())
+    np.testing.assert_allclose(places[1], places[0], rtol=1e-5)
+
+
+def test_the_norm_of_half_precision_gradients_does_not_overflow():
+    norms = []
+    for t in (torch, tinytorch):
+        p = t.zeros(4).half().requires_grad_()
+        p.grad = (t.ones(4) * 300).half()
+        norms.append([float(t.nn.utils.clip_grad_norm_([p], 1.0)), *p.grad.tolist()])
+    np.testing.assert_allclose(norms[1], norms[0], rtol=1e-3)
+
+
 @pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
