@@ -170,7 +170,8 @@ def feedback(number: ModuleArgument, student: Student = None) -> None:
             raise Mistake(f"{one}: no feedback: {lines[-1]}", hint=f"tito grade {module.nn} --student {one}")
         say(f"feedback/{one}/{module.folder}")
     if student:
-        say(to_text(verdict(course, module, student)))
+        marks = marks_of(course, module)
+        say(to_text(verdict(course, module, student, marks), marks.late.get(student, 0.0)))
 
 
 def nothing_graded(module) -> Mistake:
@@ -205,7 +206,7 @@ def scores(
                 "Gradescope's results are one file a student.",
                 hint=f"tito scores {number or '01'} --format gradescope --output DIR",
             )
-        paths = m.write_gradescope(course, module, output)
+        paths = m.write_gradescope(course, module, marks_of(course, module), output)
         if not paths:
             raise nothing_graded(module)
         say(f"{len(paths)} results.json in {output}")
@@ -241,12 +242,15 @@ def marks_of(course, module):
 def show_marks(marks) -> None:
     from ..console import say, show, table
 
-    columns = marks.columns()
-    view = table("student", *(f">{column}" for column in columns), ">total")
+    columns, late = marks.columns(), ["late"] if marks.late else []
+    view = table("student", *(f">{column}" for column in (*columns, *late, "total")))
     for student, line in sorted(marks.scores.items()):
-        view.add_row(student, *(f"{line[c]:g}" if c in line else "-" for c in columns), f"{marks.total(student):g}")
+        off = [f"-{marks.late[student]:g}" if student in marks.late else "" for _ in late]
+        points = (f"{line[c]:g}" if c in line else "-" for c in columns)
+        view.add_row(student, *points, *off, f"{marks.total(student):g}")
     view.add_section()
-    view.add_row("of", *(f"{marks.maxima[column]:g}" for column in columns), f"{sum(marks.maxima.values()):g}")
+    most = (f"{marks.maxima[column]:g}" for column in columns)
+    view.add_row("of", *most, *("" for _ in late), f"{sum(marks.maxima.values()):g}")
     show(view)
     say(f"{len(marks.scores)} student{'s' * (len(marks.scores) != 1)}")
 
@@ -261,7 +265,7 @@ def stats(
 
     course = here()
     module = course.module(number)
-    verdicts = verdicts_of(course, module)
+    verdicts = verdicts_of(course, module, marks_of(course, module))
     rows = statistics(verdicts)
     if not rows:
         raise nothing_graded(module)

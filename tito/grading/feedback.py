@@ -12,7 +12,7 @@ import html
 import re
 from typing import Any
 
-from .marks import tasks_of
+from .marks import said_late, tasks_of, with_marks
 from .notebook import split_hidden
 
 STYLE = """
@@ -43,9 +43,8 @@ def degree(points: float, of: float) -> str:
     return "good" if points >= of else "part" if points > 0 else "bad"
 
 
-def task_html(task: dict, points: float | None = None) -> str:
+def task_html(task: dict) -> str:
     """The verdict on one task as HTML: for the page, and as the test cell's output in the autograded notebook."""
-    own, most = task["points"], task["max_points"]
     lines = []
     count, of = sum(probe["passed"] for probe in task["probes"]), len(task["probes"])
     if not task["attempted"]:
@@ -65,10 +64,6 @@ def task_html(task: dict, points: float | None = None) -> str:
         )
     if task["note"]:
         lines.append(f'<p class="quiet">{code(task["note"])}</p>')
-    if points is not None and points != own:
-        lines.append(
-            f'<p class="quiet">The points were changed by hand: {number(own)} of {number(most)} automatically.</p>'
-        )
     return "\n".join(lines)
 
 
@@ -77,15 +72,21 @@ def code(text: str) -> str:
     return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text))
 
 
-def page(notebook: dict, marks: dict[str, float] | None = None, comments: dict[str, str] | None = None) -> str:
-    """The whole page. `marks` and `comments` by grade_id are what the gradebook says, after any change by hand."""
+def page(
+    notebook: dict,
+    marks: dict[str, float] | None = None,
+    comments: dict[str, str] | None = None,
+    late: float = 0.0,
+) -> str:
+    """The whole page. What the gradebook says, after any change by hand: `marks` and `comments` by grade_id, and the
+    points that are taken off because the work came `late`."""
     about = notebook["metadata"].get("tinytorch", {})
-    grade, marks, comments = about.get("grade"), marks or {}, comments or {}
+    grade, comments = about.get("grade"), comments or {}
     if not grade:
         return "<!DOCTYPE html><meta charset=utf-8><title>Feedback</title><p>This notebook was not graded by tito."
-    tasks = tasks_of(notebook)
-    points = {id: marks.get(id.replace(".", "-"), task["points"]) for id, task in tasks.items()}
-    total, most = sum(points.values()), sum(task["max_points"] for task in tasks.values())
+    tasks = with_marks(tasks_of(notebook), {key.replace("-", ".", 1): points for key, points in (marks or {}).items()})
+    total = max(0.0, sum(task["points"] for task in tasks.values()) - late)
+    most = sum(task["max_points"] for task in tasks.values())
     title = html.escape(grade["name"])
     parts = [
         "<!DOCTYPE html>",
@@ -93,11 +94,12 @@ def page(notebook: dict, marks: dict[str, float] | None = None, comments: dict[s
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}: feedback</title><style>{STYLE}</style></head><body>",
         f'<h1>{title}</h1><p>Score: <span class="mark {degree(total, most)}">{number(total)}</span> of {number(most)}</p>',
+        f"<p>{said_late(late)}</p>" if late else "",
         remarks_html(grade.get("remarks", [])),
-        summary_html(tasks, points),
+        summary_html(tasks),
     ]
     for id, task in tasks.items():
-        parts.append(section_html(id, task, points[id], notebook, comments))
+        parts.append(section_html(id, task, notebook, comments))
     parts.append(others_html(notebook))
     return "\n".join(parts) + "\n</body></html>\n"
 
@@ -109,10 +111,10 @@ def remarks_html(remarks: list[str]) -> str:
     return f'<div class="hint">Before it was run, your notebook had to be repaired:<ul>{items}</ul></div>'
 
 
-def summary_html(tasks: dict[str, dict], points: dict[str, float]) -> str:
+def summary_html(tasks: dict[str, dict]) -> str:
     rows = []
     for id, task in tasks.items():
-        got, most = points[id], task["max_points"]
+        got, most = task["points"], task["max_points"]
         first = task_summary(task)
         rows.append(
             f'<tr><td><a href="#task-{html.escape(id)}">{html.escape(id)} {html.escape(task["title"])}</a></td>'
@@ -132,8 +134,8 @@ def task_summary(task: dict) -> str:
     return "not yet: " + "; ".join(probe["says"] for probe in task["probes"] if not probe["passed"])
 
 
-def section_html(id: str, task: dict, points: float, notebook: dict, comments: dict[str, str]) -> str:
-    key, most = id.replace(".", "-"), task["max_points"]
+def section_html(id: str, task: dict, notebook: dict, comments: dict[str, str]) -> str:
+    key, points, most = id.replace(".", "-"), task["points"], task["max_points"]
     places = {cell["id"]: number for number, cell in enumerate(notebook["cells"], 1)}
     own = [cell for cell in notebook["cells"] if key in cell["metadata"].get("tinytorch", {}).get("tasks", ())]
     test = next((cell for cell in notebook["cells"] if grade_id(cell) == key), None)
@@ -142,7 +144,7 @@ def section_html(id: str, task: dict, points: float, notebook: dict, comments: d
         f'<h2 id="task-{html.escape(id)}">{html.escape(id)} {html.escape(task["title"])}: '
         f'<span class="mark {degree(points, most)}">{number(points)} of {number(most)}</span></h2>',
         f'<section class="{degree(points, most)}">',
-        task_html(task, points),
+        task_html(task),
     ]
     for name, comment in comments.items():
         if comment and re.sub(r"-solution(-\d+)?$", "", name) == key:

@@ -19,17 +19,18 @@ from ..registry import Module, in_order
 
 @dataclass
 class Marks:
-    """Points by student and task (`01.3`) or module (`01_tensor`), and the most that each can give."""
+    """Points by student and task (`01.3`) or module (`01_tensor`), the most that each can give, and what lateness costs."""
 
     maxima: dict[str, float] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    late: dict[str, float] = field(default_factory=dict)
 
     def columns(self) -> list[str]:
         return sorted(self.maxima, key=in_order)
 
     def total(self, student: str) -> float:
-        return round(sum(self.scores[student].values()), 2)
+        return round(sum(self.scores[student].values()) - self.late.get(student, 0.0), 2)
 
 
 def read_marks(gradebook, module: Module | None = None) -> Marks:
@@ -43,6 +44,8 @@ def read_marks(gradebook, module: Module | None = None) -> Marks:
             Student.first_name,
             Student.last_name,
             Assignment.name,
+            SubmittedNotebook.id,
+            SubmittedNotebook.late_submission_penalty,
             GradeCell.name,
             Grade.score,
             Grade.max_score,
@@ -62,23 +65,33 @@ def read_marks(gradebook, module: Module | None = None) -> Marks:
         rows = rows.filter(Assignment.name == module.folder)
     marks = Marks()
     maxima: dict[str, dict[str, float]] = {}
-    for student, first, last, assignment, cell, score, most in rows:
+    earned: dict[tuple[str, str], float] = {}
+    penalties: dict[tuple[str, str], dict[str, float]] = {}
+    for student, first, last, assignment, notebook, penalty, cell, score, most in rows:
         column = cell.replace("-", ".", 1) if module else assignment
         line = marks.scores.setdefault(student, {})
         line[column] = round(line.get(column, 0.0) + score, 2)
         maxima.setdefault(column, {})[cell] = most
+        earned[student, assignment] = earned.get((student, assignment), 0.0) + score
+        penalties.setdefault((student, assignment), {})[notebook] = penalty or 0.0
         marks.names[student] = ", ".join(filter(None, [last, first])) or student
+    for (student, assignment), of_notebooks in penalties.items():
+        if off := min(sum(of_notebooks.values()), earned[student, assignment]):
+            marks.late[student] = round(marks.late.get(student, 0.0) + off, 2)
     marks.maxima = {column: sum(cells.values()) for column, cells in maxima.items()}
     return marks
 
 
 def to_csv(marks: Marks) -> str:
-    """student, each task, total."""
+    """student, each task, what lateness costs where somebody was late, total."""
     columns = marks.columns()
-    lines = [["student", *columns, "total"]]
+    late = ["late"] if marks.late else []
+    lines = [["student", *columns, *late, "total"]]
     for student in sorted(marks.scores):
         line = marks.scores[student]
-        lines.append([student, *(f"{line[c]:g}" if c in line else "" for c in columns), f"{marks.total(student):g}"])
+        off = [f"{-marks.late.get(student, 0):g}" for _ in late]
+        points = [f"{line[c]:g}" if c in line else "" for c in columns]
+        lines.append([student, *points, *off, f"{marks.total(student):g}"])
     return as_csv(lines)
 
 
@@ -110,22 +123,37 @@ def tasks_of(notebook: dict) -> dict[str, dict]:
     return dict(sorted(tasks.items(), key=lambda item: in_order(item[0])))
 
 
-def verdict(course: Course, module: Module, student: str) -> dict[str, dict]:
-    """`tasks_of` a student's notebook."""
+def with_marks(tasks: dict[str, dict], points: dict[str, float]) -> dict[str, dict]:
+    """The verdict with the gradebook's points by task, and a note where they are not the grader's own."""
+    marked = {}
+    for id, task in tasks.items():
+        own, now = task["points"], points.get(id, task["points"])
+        by_hand = f"The points were changed by hand: {own:g} of {task['max_points']:g} automatically."
+        note = task["note"] if now == own else f"{task['note']} {by_hand}".lstrip()
+        marked[id] = {**task, "points": now, "note": note}
+    return marked
+
+
+def verdict(course: Course, module: Module, student: str, marks: Marks) -> dict[str, dict]:
+    """What the grader said of each task of a student's notebook, with the points that the gradebook has for it."""
     path = course.root / "autograded" / student / module.folder / f"{module.folder}.ipynb"
-    return tasks_of(json.loads(path.read_text(encoding="utf-8")))
+    return with_marks(tasks_of(json.loads(path.read_text(encoding="utf-8"))), marks.scores.get(student, {}))
 
 
-def to_text(tasks: dict[str, dict]) -> str:
+def to_text(tasks: dict[str, dict], late: float = 0.0) -> str:
     """A verdict as the terminal shows it: the points of each task, and what the feedback page says of it."""
-    lines = []
+    lines = [said_late(late)] if late else []
     for id, task in tasks.items():
         lines.append(f"{id} {task['title']}: {task['points']:g} of {task['max_points']:g}")
         lines += [f"    {line}" for line in message(task).splitlines()]
     return "\n".join(lines)
 
 
-def to_gradescope(course: Course, module: Module, student: str) -> str:
+def said_late(points: float) -> str:
+    return f"Handed in late: {points:g} points are taken off."
+
+
+def to_gradescope(course: Course, module: Module, student: str, marks: Marks) -> str:
     """results.json of one student: a test for each task, with the message of the feedback."""
     tests = [
         {
@@ -133,13 +161,15 @@ def to_gradescope(course: Course, module: Module, student: str) -> str:
             "number": id,
             "score": task["points"],
             "max_score": task["max_points"],
-            "status": "passed" if task["points"] == task["max_points"] else "failed",
+            "status": "passed" if task["points"] >= task["max_points"] else "failed",
             "output": message(task),
             "visibility": "visible",
         }
-        for id, task in verdict(course, module, student).items()
+        for id, task in verdict(course, module, student, marks).items()
     ]
-    return json.dumps({"score": round(sum(t["score"] for t in tests), 2), "tests": tests}, indent=1) + "\n"
+    late = marks.late.get(student, 0.0)
+    result = {"score": round(sum(test["score"] for test in tests) - late, 2), "tests": tests}
+    return json.dumps(result | ({"output": said_late(late)} if late else {}), indent=1) + "\n"
 
 
 def message(task: dict) -> str:
@@ -154,7 +184,7 @@ def graded_students(course: Course, module: Module) -> list[str]:
     return sorted(path.parent.parent.name for path in found)
 
 
-def write_gradescope(course: Course, module: Module, folder: Path) -> list[Path]:
+def write_gradescope(course: Course, module: Module, marks: Marks, folder: Path) -> list[Path]:
     """STUDENT/results.json for every graded student, in a folder."""
     from ..files import write_atomic
 
@@ -162,6 +192,6 @@ def write_gradescope(course: Course, module: Module, folder: Path) -> list[Path]
     for student in graded_students(course, module):
         path = folder / student / "results.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, to_gradescope(course, module, student))
+        write_atomic(path, to_gradescope(course, module, student, marks))
         paths.append(path)
     return paths

@@ -319,4 +319,5 @@ class FeedbackPage(Exporter):
         grading = [cell.metadata["nbgrader"] for cell in nb.cells if cell.metadata.get("nbgrader")]
         marks = {cell["grade_id"]: cell["score"] for cell in grading if cell.get("score") is not None}
         comments = {cell["grade_id"]: cell.get("comment") for cell in grading}
-        return feedback.page(nb, marks, comments), resources
+        late = resources.get("nbgrader", {}).get("late_penalty", 0.0)
+        return feedback.page(nb, marks, comments, late), resources

@@ -9,7 +9,7 @@ from statistics import median
 
 from ..course import Course
 from ..registry import Module
-from .marks import graded_students, verdict
+from .marks import Marks, graded_students, verdict
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class TaskStats:
         return self.passed / self.students
 
 
-def verdicts_of(course: Course, module: Module) -> list[dict[str, dict]]:
-    """The verdict on each student's notebook: task -> what the grader said."""
-    found = (verdict(course, module, student) for student in graded_students(course, module))
+def verdicts_of(course: Course, module: Module, marks: Marks) -> list[dict[str, dict]]:
+    """The verdict on each student's notebook: task -> what the grader said, with the gradebook's points."""
+    found = (verdict(course, module, student, marks) for student in graded_students(course, module))
     return [tasks for tasks in found if tasks]
 
 
@@ -55,7 +55,7 @@ def statistics(verdicts: list[dict[str, dict]]) -> list[TaskStats]:
 
 
 def full(task: dict) -> bool:
-    return task["points"] == task["max_points"]
+    return task["points"] >= task["max_points"]
 
 
 def picture(module: Module, verdicts: list[dict[str, dict]], rows: list[TaskStats], path: Path) -> None:
