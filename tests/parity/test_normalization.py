@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
+import torch.utils.checkpoint
 from oracle import LAYOUTS, Call, Source, compare, compare_twice
 
 import tinytorch
@@ -242,3 +243,101 @@ def test_checkpoints_of_two_inputs_within_a_checkpoint():
         (out**2).sum().backward()
         found.append([out.detach().numpy(), a.grad.numpy(), b.grad.numpy(), tinytorch.rand(3).numpy()])
     assert all((p == q).all() for p, q in zip(*found))
+
+
+@pytest.mark.parametrize("parameters", ["float16", "float32"])
+@pytest.mark.parametrize("size", [1e-3, 1, 300, 1.5e4])
+def test_float16_is_computed_in_float32(size, parameters):
+    """The squares of 300 are beyond float16, and those of 0.001 below it; the result is float16, with parameters of either dtype."""
+    rng = np.random.default_rng(5)
+
+    def draw(*shape, dtype=parameters, size=1.0):
+        return source((size * rng.standard_normal(shape)).astype(dtype))
+
+    image = draw(4, 6, 5, dtype="float16", size=size)
+    compare(Call("nn.functional.layer_norm", (image, (5,), draw(5), draw(5))), loose=4)
+    compare(Call("nn.functional.layer_norm", (image, (5,))), loose=4)
+    compare(Call("nn.functional.group_norm", (image, 3, draw(6), draw(6))), loose=4)
+    compare(Call("nn.functional.group_norm", (image, 3)), loose=4)
+    compare(Call("nn.functional.rms_norm", (image, (5,), draw(5))), loose=4)
+    compare(Call("nn.functional.rms_norm", (image, (5,))), loose=4)
+    for training in (True, False):
+        running = (source(np.zeros(6, parameters), grad=False), source(np.ones(6, parameters), grad=False))
+        options = {"training": training}
+        compare(Call("nn.functional.batch_norm", (image, *running, draw(6), draw(6)), options), loose=4)
+
+
+@pytest.mark.parametrize(
+    "name, arguments, shape",
+    [
+        ("LayerNorm", (8,), (4, 8)),
+        ("RMSNorm", (8,), (4, 8)),
+        ("GroupNorm", (2, 8), (4, 8, 3)),
+        ("BatchNorm1d", (8,), (4, 8)),
+    ],
+)
+def test_layers_in_float16(name, arguments, shape):
+    """Output, gradients and running statistics of a layer after half(), for values whose squares float16 cannot hold."""
+    rng, found = np.random.default_rng(6), []
+    x, g = (100 * rng.standard_normal(shape) + 300).astype("float16"), rng.standard_normal(shape).astype("float16")
+    for t in (torch, tinytorch):
+        layer, values = getattr(t.nn, name)(*arguments).half(), []
+        for mode in (True, False):
+            a = t.tensor(x, requires_grad=True)
+            y = layer.train(mode)(a)
+            (y * t.tensor(g)).sum().backward()
+            values += [y, a.grad, *(p.grad for p in layer.parameters())]
+        found.append([v.detach().numpy() for v in (*values, *layer.state_dict().values())])
+    for theirs, ours in zip(*found, strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, rtol=4e-3, atol=4e-3 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0, 4, 3), (2, 4, 0)], ids=str)
+def test_nothing_to_normalise(shape):
+    """An empty batch, or images of no pixels: an empty result."""
+    for groups in (1, 2, 4):
+        compare(Call("nn.functional.group_norm", (source(np.zeros(shape, "f")), groups)))
+    compare(Call("nn.functional.layer_norm", (source(np.zeros(shape, "f")), shape[1:])))
+    compare(Call("nn.functional.rms_norm", (source(np.zeros(shape, "f")), shape[1:])))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_dropout_in_place(p, training):
+    """PyTorch's arguments by position; with inplace the result is the input, overwritten in training."""
+    for t in (torch, tinytorch):
+        t.manual_seed(0)
+        leaf = t.ones(100, requires_grad=True)
+        x = leaf * 2
+        y = t.nn.functional.dropout(x, p, training, True)
+        y.sum().backward()
+        assert y is x and (leaf.grad.numpy() == y.detach().numpy()).all()
+        assert set(y.tolist()) == ({0.0: {2.0}, 0.5: {0.0, 4.0}, 1.0: {0.0}}[p] if training else {2.0})
+        layer = t.nn.Dropout(p, True).train(training)
+        x = t.ones(100)
+        assert layer(x) is x and layer.inplace
+        assert (
+            repr(layer) == f"Dropout(p={p}, inplace=True)" and repr(t.nn.Dropout()) == "Dropout(p=0.5, inplace=False)"
+        )
+        if training and p:
+            with pytest.raises(RuntimeError, match="leaf"):
+                layer(leaf)
+        else:
+            assert layer(leaf) is leaf
+
+
+def test_checkpoints_take_what_pytorch_takes():
+    """use_reentrant, and inputs that are no tensors; the gradients are those without a checkpoint."""
+
+    def scaled(x, factor, y, mask, shift=0.0):
+        return x * factor + y * shift if mask is None else x
+
+    found = []
+    for t, checkpoint in ((torch, torch.utils.checkpoint.checkpoint), (tinytorch, n.checkpoint)):
+        for use_reentrant in (True, False):
+            x, y = t.tensor([1.0, 2.0], requires_grad=True), t.tensor([3.0, 5.0], requires_grad=True)
+            out = checkpoint(scaled, x, 3.0, y, None, 7, use_reentrant=use_reentrant)
+            out.sum().backward()
+            found.append([out.tolist(), x.grad.tolist(), y.grad.tolist()])
+    assert all(one == found[0] for one in found) and found[0][1:] == [[3, 3], [7, 7]]

@@ -22,7 +22,7 @@ SOURCES = {
         binary_cross_entropy_with_logits kl_div focal_loss=sigmoid_focal_loss
         """,
     ),
-    "nn.normalization": (8, "dropout batch_norm layer_norm group_norm rms_norm"),
+    "nn.normalization": (8, "dropout=functional_dropout batch_norm layer_norm group_norm rms_norm"),
     "nn.conv": (9, "conv1d conv2d max_pool2d avg_pool2d adaptive_avg_pool2d pad unfold"),
     "nn.embeddings": (11, "embedding one_hot"),
     "nn.attention": (12, "scaled_dot_product_attention"),

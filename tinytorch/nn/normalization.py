@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['mean_product', 'standardize_forward', 'standardize_backward', 'standardize', 'scaled_standardize',
-           'standardize_affine', 'check_floats', 'check_normalized', 'check_channels', 'layer_norm', 'group_norm',
-           'rms_norm', 'update_running', 'batch_norm', 'dropout', 'residual', 'rerun', 'recomputed_gradients',
-           'CheckpointFunction', 'checkpoint', 'Dropout', 'LayerNorm', 'RMSNorm', 'GroupNorm', 'BatchNorm1d',
-           'BatchNorm2d', 'Residual']
+           'standardize_affine', 'in_float32', 'check_floats', 'check_normalized', 'check_channels', 'layer_norm',
+           'group_norm', 'rms_norm', 'update_running', 'batch_norm', 'dropout', 'residual', 'rerun',
+           'recomputed_gradients', 'CheckpointFunction', 'checkpoint', 'functional_dropout', 'Dropout', 'LayerNorm',
+           'RMSNorm', 'GroupNorm', 'BatchNorm1d', 'BatchNorm2d', 'Residual']
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #097950d5
+import math
+from functools import wraps
 import numpy as np
-from ..tensor import Operation, Tensor, ones, random_source, zeros
-from ..operations import get_rng_state, set_rng_state
+from ..tensor import Operation, Tensor, float16, ones, random_source, zeros
+from ..operations import get_rng_state, ones_like, set_rng_state
 from ..autograd import Function, derivative, enable_grad
 from .layers import Module, Parameter
 
@@ -129,6 +131,18 @@ def _affine(out, weight, bias):
     return out if bias is None else out + bias
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #288a1c51
+def in_float32(function):
+    """The function, computed in float32 when its input is float16; the result is float16 again. For any other input, as it is."""
+
+    @wraps(function)
+    def computed(input, *arguments, **options):
+        if not isinstance(input, Tensor) or input.dtype != float16:
+            return function(input, *arguments, **options)
+        return function(input.float(), *arguments, **options).half()
+
+    return computed
+
+
 def check_floats(input):
     """RuntimeError when input is not a floating-point Tensor."""
     if input.dtype.kind != "f":
@@ -166,6 +180,7 @@ def check_channels(input, **parameters):
             )
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-3-solution
+@in_float32
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Standardise over the last len(normalized_shape) dimensions, then * weight + bias.
 
@@ -178,6 +193,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     ### END SOLUTION
 
 
+@in_float32
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Standardise each sample over each of num_groups groups of consecutive channels (and space), then scale
     and shift by channel.
@@ -193,12 +209,13 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             f"expected a number of channels that num_groups={num_groups} divides, got input of shape {list(input.shape)}: "
             "choose another number of groups"
         )
-    grouped = input.reshape(N * num_groups, -1)                            # (N * G, C/G * space)
+    grouped = input.reshape(N * num_groups, math.prod(input.shape[1:]) // num_groups)  # (N * G, C/G * space)
     out = standardize(grouped, axes=(1,), eps=eps, saved=[]).reshape(*input.shape)
     return _affine(out, _by_channel(weight, input.ndim), _by_channel(bias, input.ndim))
     ### END SOLUTION
 
 
+@in_float32
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """input / sqrt(mean of squares + eps) over the last len(normalized_shape) dimensions, then * weight.
 
@@ -231,6 +248,7 @@ def update_running(running_mean, running_var, mean, var, n, momentum):
     ### END SOLUTION
 
 
+@in_float32
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Normalise each channel of a Tensor (N, C, *), then scale and shift by channel.
 
@@ -344,7 +362,7 @@ class CheckpointFunction(Function):
         ctx.save_for_backward(*inputs)
         out = function(*inputs)
         if not isinstance(out, Tensor):
-            raise TypeError(f"checkpoint: the function must return one Tensor, got {type(out).__name__}: use cat(...) for several")
+            raise TypeError(f"checkpoint: the function must return one Tensor, got {type(out).__name__}: use cat(...) for several Tensors")
         return out
 
     @staticmethod
@@ -352,36 +370,52 @@ class CheckpointFunction(Function):
         return (None, None, *recomputed_gradients(ctx.function, ctx.saved_tensors, ctx.state, g))
 
 
-def checkpoint(function, *inputs):
+def checkpoint(function, *inputs, use_reentrant=None):
     """function(*inputs), keeping only the inputs for the backward pass, which runs function again.
 
-    function: callable on Tensors that returns one Tensor; inputs: Tensors. The gradients are those without it,
-        to the bit.
+    function: callable that returns one Tensor; inputs: Tensors, and anything else that function takes. The gradients
+        are those without it, to the bit.
+    use_reentrant: without effect, for programs written for PyTorch, which has two ways to do this.
     Only for backward(): autograd.grad() raises RuntimeError. State that function changes (running statistics) is
     changed twice.
     Sources: https://arxiv.org/abs/1604.06174, https://docs.pytorch.org/docs/stable/checkpoint.html
     """
-    if not callable(function) or not all(isinstance(x, Tensor) for x in inputs):
-        kinds = ", ".join(type(x).__name__ for x in (function, *inputs))
-        raise TypeError(f"checkpoint takes a function and then Tensors, got {kinds}: call checkpoint(block, x)")
+    if not callable(function):
+        raise TypeError(f"checkpoint takes a function and then its inputs, got {type(function).__name__}: call checkpoint(block, x)")
+    others = {i: x for i, x in enumerate(inputs) if not isinstance(x, Tensor)}
+
+    def on_tensors(*tensors):
+        arguments = list(tensors)
+        for i, x in others.items():
+            arguments.insert(i, x)
+        return function(*arguments)
+
     switch = zeros(0, requires_grad=True)  # records the node also when only the block's parameters want a gradient
-    return CheckpointFunction.apply(switch, function, *inputs)
+    return CheckpointFunction.apply(switch, on_tensors, *(x for x in inputs if isinstance(x, Tensor)))
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #ff128ec1
-class Dropout(Module):
-    """dropout as a Module: active in training only."""
+def functional_dropout(input, p=0.5, training=True, inplace=False):
+    """dropout with PyTorch's arguments: with inplace the input is overwritten. Source: torch.nn.functional.dropout."""
+    if not inplace:
+        return dropout(input, p, training)
+    kept = dropout(ones_like(input), p, training)
+    return input.mul_(kept) if training and p else input
 
-    def __init__(self, p=0.5):
+
+class Dropout(Module):
+    """dropout as a Module: active in training only; with inplace the input is overwritten."""
+
+    def __init__(self, p=0.5, inplace=False):
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p has to be a probability between 0 and 1, got {p}")
-        self.p = p
+        self.p, self.inplace = p, inplace
 
     def forward(self, input):
-        return dropout(input, self.p, self.training)
+        return functional_dropout(input, self.p, self.training, self.inplace)
 
     def extra_repr(self):
-        return f"p={self.p}"
+        return f"p={self.p}, inplace={self.inplace}"
 
 
 class LayerNorm(Module):
