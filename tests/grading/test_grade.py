@@ -144,7 +144,22 @@ def test_the_feedback_page_lists_the_tasks_in_their_order():
     """nbgrader writes the notebook's metadata sorted as text, in which 02.10 comes before 02.2."""
     task = {"title": "", "points": 1.0, "max_points": 1.0, "attempted": False, "probes": [], "misconception": ""}
     ids = ["02.1", "02.10", "02.11", "02.2"]
-    tasks = {id: {**task, "title": f"title-{id}", "note": "", "hint": "", "seconds": 0.0} for id in ids}
+    tasks = {id: {**task, "title": f"title-{id}", "note": "", "hint": "", "found": True, "seconds": 0.0} for id in ids}
     grade = {"name": "02_x", "tasks": tasks, "remarks": []}
     page = feedback.page({"metadata": {"tinytorch": {"grade": grade}}, "cells": []})
     assert re.findall(r"title-02\.\d+", page)[:4] == [f"title-{id}" for id in ("02.1", "02.2", "02.10", "02.11")]
+
+
+def test_a_path_must_be_there_and_a_text_is_the_notebook(tmp_path):
+    release = Release.open(make(tmp_path).root / "solutions" / "00_small" / "00_small.ipynb")
+    for missing in ("nope.ipynb", tmp_path / "nope.ipynb"):
+        with pytest.raises(FileNotFoundError, match="nope.ipynb"):
+            grade(release, missing)
+    with pytest.raises(IsADirectoryError):
+        grade(release, tmp_path)
+    path = tmp_path / "ada.ipynb"
+    path.write_text(json.dumps(small.solved()))
+    for there in (path, str(path), path.read_text(), json.dumps(small.solved(), indent=1), path.read_bytes()):
+        assert grade(release, there).scores() == FULL
+    for nothing in (None, "", b""):
+        assert grade(release, nothing).points == 0

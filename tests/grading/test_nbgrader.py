@@ -57,6 +57,10 @@ def graded(tmp_path_factory):
         course.hand_in(student, notebook)
     course.hand_in("k-wrong-name", small.solved(), "my final (1).ipynb")
     course.hand_in("l-link", None)
+    course.hand_in("m-two-files", {**small.release(), "cells": small.solved()["cells"][:6]})
+    course.hand_in("m-two-files", small.solved(), "00_small_final.ipynb")
+    course.hand_in("n-zip", b"PK", "upload.zip")
+    course.hand_in("n-zip", b"2026-01-01 00:00:00 UTC", "timestamp.txt")
     (course.root / "submitted" / "l-link" / course.name / "00_small.ipynb").symlink_to(
         course.root / "solutions" / "00_small" / "00_small.ipynb"
     )
@@ -80,6 +84,8 @@ def test_scores(graded):
         "j-error": {**ALL, "00-1": 0},
         "k-wrong-name": ALL,
         "l-link": NONE,
+        "m-two-files": ALL,
+        "n-zip": NONE,
     }
 
 
@@ -130,6 +136,23 @@ def test_remarks_say_what_was_repaired(graded):
     assert "were replaced" not in page(graded, "a-perfect") and "repaired" not in page(graded, "a-perfect")
     assert "not a notebook" in page(graded, "b-broken") and "graded instead" in page(graded, "k-wrong-name")
     assert "links are not followed" in page(graded, "l-link")
+    assert "holds fewer solutions; 00_small_final.ipynb was graded instead" in page(graded, "m-two-files")
+    remarks = graded.autograded("n-zip")["metadata"]["tinytorch"]["grade"]["remarks"]
+    assert remarks == ["There is no notebook in the folder, only upload.zip."]
+
+
+def test_what_could_not_be_read_is_not_called_untouched(graded):
+    for student in ("b-broken", "f-nothing", "n-zip"):
+        text = page(graded, student)
+        assert text.count("nothing of this task could be read") == 4 and "as it was given" not in text
+        assert "Your solution" not in text
+    blank = page(graded, "c-blank")
+    assert blank.count("the blank is as it was given") == 4 and "could be read" not in blank
+
+
+def test_no_comment_that_nobody_wrote(graded):
+    for student in ("b-broken", "c-blank", "a-perfect"):
+        assert "Comment by your instructor" not in page(graded, student) and "No response" not in page(graded, student)
 
 
 def test_grading_again_changes_nothing(graded):

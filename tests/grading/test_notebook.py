@@ -243,6 +243,32 @@ def test_the_notebook_of_another_module_is_recognized():
     assert submission.attempted == set() and "module 07" in " ".join(submission.remarks)
 
 
+def of_module_07(notebook):
+    """The same notebook with the labels of another module, and none of its own ids."""
+    text = json.dumps(notebook).replace('"grade_id": "00-', '"grade_id": "07-')
+    return {"cells": [{**cell, "id": f"x{i}"} for i, cell in enumerate(json.loads(text)["cells"])]}
+
+
+def test_names_and_given_cells_that_modules_share_do_not_make_it_this_one():
+    notebook = of_module_07(small.solved(t1="def other(x):\n    return x"))
+    notebook["cells"].append(small.code("def median(xs):\n    return 0"))
+    submission = repair(SOURCE, notebook)
+    assert submission.attempted == set() and len(submission.remarks) == 1
+    assert "module 07): was the right file handed in?" in submission.remarks[0]
+    assert all(submission.lacks(task) for task in ALL) and not any(
+        repair(SOURCE, small.release()).lacks(t) for t in ALL
+    )
+    generic = {"cells": [small.code("#| export\nimport numpy as np"), small.code("print('the end')")]}
+    assert "was the right file handed in?" in repair(SOURCE, generic).remarks[0]
+
+
+def test_a_cell_copied_from_another_module_changes_nothing():
+    notebook = small.solved()
+    lost_metadata(notebook)
+    notebook["cells"] += of_module_07(small.solved())["cells"][4:5]
+    assert repair(SOURCE, notebook).attempted == ALL
+
+
 def test_a_solution_in_a_new_cell_below_the_blank_counts():
     notebook = small.release()
     index = [c["id"] for c in notebook["cells"]].index("00-4-solution")

@@ -12,6 +12,7 @@ import html
 import re
 from typing import Any
 
+from .grade import NOT_FOUND, UNTOUCHED
 from .marks import said_late, tasks_of, with_marks
 from .notebook import split_hidden
 
@@ -48,7 +49,7 @@ def task_html(task: dict) -> str:
     lines = []
     count, of = sum(probe["passed"] for probe in task["probes"]), len(task["probes"])
     if not task["attempted"]:
-        lines.append("<p>Not attempted: the blank is as it was given.</p>")
+        lines.append(f"<p>{UNTOUCHED if task['found'] else NOT_FOUND}</p>")
     elif count == of:
         lines.append(f"<p>All {of} hidden checks passed.</p>")
     else:
@@ -126,7 +127,7 @@ def summary_html(tasks: dict[str, dict]) -> str:
 def task_summary(task: dict) -> str:
     """One line for a table."""
     if not task["attempted"]:
-        return "not attempted"
+        return "not attempted" if task["found"] else "not found"
     if all(probe["passed"] for probe in task["probes"]):
         return "right"
     if task["misconception"]:
@@ -137,7 +138,7 @@ def task_summary(task: dict) -> str:
 def section_html(id: str, task: dict, notebook: dict, comments: dict[str, str]) -> str:
     key, points, most = id.replace(".", "-"), task["points"], task["max_points"]
     places = {cell["id"]: number for number, cell in enumerate(notebook["cells"], 1)}
-    own = [cell for cell in notebook["cells"] if key in cell["metadata"].get("tinytorch", {}).get("tasks", ())]
+    own = [cell for cell in owned(notebook, id) if not cell["metadata"]["tinytorch"].get("restored")]
     test = next((cell for cell in notebook["cells"] if grade_id(cell) == key), None)
     where = ", ".join(f"cell {places[cell['id']]}" for cell in own)
     parts = [
@@ -160,6 +161,12 @@ def section_html(id: str, task: dict, notebook: dict, comments: dict[str, str]) 
         parts.append(f'<p class="quiet">The visible checks (cell {places[test["id"]]} of the notebook):</p>')
         parts.append(f"<pre>{highlight(visible)}</pre>" + outputs_html(outputs))
     return "\n".join([*parts, "</section>"])
+
+
+def owned(notebook: dict, id: str) -> list[dict]:
+    """The cells that hold a task's solution."""
+    key = id.replace(".", "-")
+    return [cell for cell in notebook["cells"] if key in cell["metadata"].get("tinytorch", {}).get("tasks", ())]
 
 
 def others_html(notebook: dict) -> str:

@@ -49,6 +49,10 @@ class ProbeResult:
     message: str = ""
 
 
+UNTOUCHED = "Not attempted: the blank is as it was given."
+NOT_FOUND = "Not found: nothing of this task could be read in what was handed in."
+
+
 @dataclass(frozen=True)
 class TaskResult:
     """The verdict on one task."""
@@ -63,6 +67,7 @@ class TaskResult:
     hint: str = ""
     note: str = ""
     seconds: float = 0.0
+    found: bool = True
 
     @property
     def passed(self) -> bool:
@@ -73,7 +78,7 @@ class TaskResult:
         """The same text everywhere: on the feedback page and on the command line."""
         lines = []
         if not self.attempted:
-            lines.append("Not attempted: the blank is as it was given.")
+            lines.append(UNTOUCHED if self.found else NOT_FOUND)
         elif self.passed:
             lines.append(f"All {len(self.probes)} hidden checks passed.")
         else:
@@ -377,7 +382,8 @@ class Grader:
         results = {}
         for id, task in self.source.tasks.items():
             if id not in repaired.attempted:
-                results[id] = TaskResult(id, task.title, 0.0, task.points, attempted=False)
+                there = not repaired.lacks(id)
+                results[id] = TaskResult(id, task.title, 0.0, task.points, attempted=False, found=there)
                 continue
             found, note, again = first[id], "", None
             if id in failed and self._worthwhile(task, repaired, run, failed, seed):

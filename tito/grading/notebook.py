@@ -356,6 +356,10 @@ class Submission:
     def owned(self, task: str) -> list[StudentCell]:
         return [cell for cell in self.cells if task in cell.tasks]
 
+    def lacks(self, task: str) -> bool:
+        """Nothing of the task is in what was handed in, not even its blank."""
+        return all(cell.restored for cell in self.owned(task))
+
 
 def load(data: bytes | str | dict | None) -> tuple[list[dict], list[str]]:
     """Whatever was handed in, as a list of raw cells, with remarks about what was wrong with the file."""
@@ -474,16 +478,30 @@ def repair(source: Source, data: bytes | str | dict | None) -> Submission:
     raw, remarks = load(data)
     cells = [_raw_cell(cell) for cell in raw]
     _join_halves(cells, remarks)
-    _match(source, cells, remarks)
+    others = _of_other_modules(source, cells)
+    _match(source, cells if not others else [], remarks)
     _drop_copies_of_blanks(source, cells, remarks)
-    order = _in_order(source, [cell for cell in cells if not cell.gone], remarks)
-    found = sum(1 for cell in cells if cell.origin is not None)
-    if raw and not found and not any(cell.tasks for cell in cells):
-        others = sorted({cell.grade_id.split("-")[0] for cell in cells if cell.grade_id and "-" in cell.grade_id})
+    lost: list[str] = []
+    order = _in_order(source, [cell for cell in cells if not cell.gone], lost)
+    if raw and not any(cell.role in ("solution", "test") for cell in cells):
         whose = f" (its cells belong to module {', '.join(others)[:40]})" if others else ""
         remarks.append(f"Nothing of {source.name} was found in the notebook{whose}: was the right file handed in?")
+    else:
+        remarks += lost
     attempted = frozenset(id for id, task in source.tasks.items() if _attempted(task, cells))
     return Submission(tuple(order), tuple(dict.fromkeys(remarks)), attempted)
+
+
+def _of_other_modules(source: Source, cells: list[_Cell]) -> list[str]:
+    """The numbers of the modules whose labels (`07-3`) the cells have; none when a cell has a label of this module, or when
+    cells without a label answer as many of its tasks."""
+    labels = {cell.grade_id for cell in cells if cell.grade_id}
+    others = {label for label in labels if re.match(r"\d\d-\d", label)}
+    if not others or labels & {cell.grade_id for cell in source.cells}:
+        return []
+    bound = [names(cell.source).defines for cell in cells if cell.kind == "code" and not cell.grade_id]
+    answered = [task for task in source.tasks.values() if any(task.names & defined for defined in bound)]
+    return sorted({label[:2] for label in others}) if len(others) > len(answered) else []
 
 
 def _raw_cell(raw: dict) -> _Cell:

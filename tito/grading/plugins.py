@@ -29,6 +29,7 @@ from traitlets import Bool, Integer
 
 from . import feedback
 from .grade import Grade, Release, grader
+from .marks import message
 from .notebook import Source, StudentCell, Submission, read_source, repair
 
 READABLE = (".ipynb", ".json", ".txt", ".py")
@@ -114,23 +115,29 @@ def find(path: Path, coursedir: Any, resources: dict) -> tuple[Any, list[str]]:
         return json.loads(path.read_text(encoding="utf-8")), []
     source = source_at(source_path(coursedir, resources["nbgrader"]["assignment"], path.stem))
     data, remarks = read_file(path)
-    if not source.tasks or (data is not None and repair(source, data).attempted):
+    own = len(repair(source, data).attempted) if data is not None else 0
+    if own == len(source.tasks):
         return data, remarks
     expected = {file.name for file in source_path(coursedir, resources["nbgrader"]["assignment"], "x").parent.glob("*")}
-    others = []
+    others, beside = [], []
     for other in sorted(path.parent.rglob("*")):
-        hidden = any(part.startswith(".") for part in other.relative_to(path.parent).parts)
-        if other == path or hidden or other.suffix.lower() not in READABLE or other.name in expected - {path.name}:
+        name = str(other.relative_to(path.parent))
+        hidden = any(part.startswith(".") for part in Path(name).parts)
+        if other == path or hidden or other.name in {*expected, "timestamp.txt"} - {path.name} or not other.is_file():
             continue
-        content, _ = read_file(other)
+        beside.append(name[:80])
+        content, _ = read_file(other) if other.suffix.lower() in READABLE else (None, [])
         count = len(repair(source, content).attempted) if content is not None else 0
-        if count:
-            others.append((-count, str(other.relative_to(path.parent)), content))
-    if not others:
-        return data, remarks
-    _, name, content = min(others, key=lambda item: item[:2])
-    what = "holds no solution" if data is not None else "was not handed in"
-    return content, [*remarks, f"{path.name} {what}; {name[:80]} was graded instead."]
+        if count > own:
+            others.append((-count, name, content))
+    if others:
+        _, name, content = min(others, key=lambda item: item[:2])
+        what = "was not handed in" if data is None else "holds fewer solutions" if own else "holds no solution"
+        return content, [*remarks, f"{path.name} {what}; {name[:80]} was graded instead."]
+    if data is None and beside and not remarks:
+        more = f" and {len(beside) - 3} more" if len(beside) > 3 else ""
+        remarks = [f"There is no notebook in the folder, only {', '.join(beside[:3])}{more}."]
+    return data, remarks
 
 
 def read_file(path: Path) -> tuple[bytes | None, list[str]]:
@@ -152,8 +159,9 @@ class Repair(NbGraderPreprocessor):
     def preprocess(self, nb: Any, resources: dict) -> tuple[Any, dict]:
         coursedir, about = self.parent.parent.coursedir, resources["nbgrader"]
         source = source_at(source_path(coursedir, about["assignment"], about["notebook"]))
-        submission = repair(source, resources.pop("tinytorch"))
-        remarks = [*nb.metadata["tinytorch"]["remarks"], *submission.remarks]
+        data, found = resources.pop("tinytorch"), nb.metadata["tinytorch"]["remarks"]
+        submission = repair(source, data)
+        remarks = list(found if found and data is None else [*found, *submission.remarks])
         for remark in remarks:
             self.log.warning("%s, %s: %s", about["student"], about["notebook"], remark)
         nb = nbformat.from_dict(as_notebook(source, submission, remarks))
@@ -188,6 +196,8 @@ def metadata_of(cell: StudentCell) -> dict:
         about["tasks"] = sorted(task.replace(".", "-") for task in cell.tasks)
     if cell.changed:
         about["changed"] = True
+    if cell.restored:
+        about["restored"] = True
     if cell.grade_id is None and cell.role != "test":
         return {"tinytorch": about}
     grading = {**cell.origin.metadata["nbgrader"], "cell_type": "code"}
@@ -237,6 +247,8 @@ def write_result(nb: Any, result: Grade, remarks: list[str]) -> None:
     """Outputs into the cells, the verdict into the test cells: the points are nbgrader's partial credit."""
     data = result.to_json()
     data["remarks"] = list(dict.fromkeys([*remarks, *data["remarks"]]))
+    for task in data["tasks"].values():  # the blanks that were put back are in the notebook by now
+        task["found"] = not all(cell.metadata.tinytorch.get("restored") for cell in feedback.owned(nb, task["id"]))
     nb.metadata["tinytorch"] = {"grade": data}
     count = 0
     for cell in nb.cells:
@@ -251,27 +263,26 @@ def write_result(nb: Any, result: Grade, remarks: list[str]) -> None:
             count += 1
             cell.execution_count = count
         if cell.metadata.get("nbgrader", {}).get("grade"):
-            outputs = [*verdict(data["tasks"], result, cell.metadata.nbgrader["grade_id"]), *outputs]
+            outputs = [*verdict(data["tasks"][cell.metadata.nbgrader["grade_id"].replace("-", ".", 1)]), *outputs]
         for output in outputs:
             if output.output_type == "execute_result":
                 output["execution_count"] = cell.execution_count
         cell.outputs = outputs
 
 
-def verdict(tasks: dict, result: Grade, grade_id: str) -> list[Any]:
+def verdict(task: dict) -> list[Any]:
     """Two outputs for a test cell: the points, which come first because nbgrader looks no further, and the message."""
-    task = result[grade_id.replace("-", ".", 1)]
-    said = f"{feedback.number(task.points)} of {feedback.number(task.max_points)} points"
+    said = f"{feedback.number(task['points'])} of {feedback.number(task['max_points'])} points"
     mark = {"tinytorch": True}
     return [
         nbformat.v4.new_output(
             "execute_result",
-            data={"text/plain": repr(float(task.points)), "text/html": f"<b>{said}</b>"},
+            data={"text/plain": repr(float(task["points"])), "text/html": f"<b>{said}</b>"},
             metadata=mark,
         ),
         nbformat.v4.new_output(
             "display_data",
-            data={"text/plain": task.message, "text/html": feedback.task_html(tasks[task.id])},
+            data={"text/plain": message(task), "text/html": feedback.task_html(task)},
             metadata=mark,
         ),
     ]
@@ -293,9 +304,7 @@ class SaveScores(NbGraderPreprocessor):
                     missing.remove(row.name)
             for row in notebook.comments:
                 if row.name in cells:
-                    cell = cells[row.name]
-                    blank = cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)
-                    row.auto_comment = "No response." if blank else None
+                    row.auto_comment = None  # nbgrader's own is "No response.", which nobody wrote
             if missing:
                 raise ValueError(
                     f"the gradebook does not know {', '.join(missing)}: run nbgrader generate_assignment "
