@@ -498,14 +498,9 @@ def seed_of(seed: int, task: str, probe: str) -> int:
 
 
 def read_submission(submission: Any) -> bytes | str | dict | None:
-    """A path is read; a missing file is None; anything else is the content itself."""
-    if isinstance(submission, (str, Path)) and not (isinstance(submission, str) and "\n" in submission):
-        path = Path(submission)
-        try:
-            return path.read_bytes() if path.is_file() else None
-        except OSError:
-            return None
-    return submission
+    """A path is read, and must be there; None, bytes, a dict and a notebook's text (JSON, or several lines) are the content."""
+    is_text = isinstance(submission, str) and (submission.lstrip()[:1] in ("", "{") or "\n" in submission)
+    return submission if is_text or not isinstance(submission, (str, Path)) else Path(submission).read_bytes()
 
 
 def outcomes(run: Run, task: Task) -> Outcomes:
@@ -609,8 +604,8 @@ def grade(
 ) -> Grade:
     """Grade one submission against a release.
 
-    `release` is the path of a source notebook (or a `Release`), `submission` a path, the file's bytes, a notebook as a
-    dict, or None when nothing was handed in. The result maps each task id to a TaskResult with `points`, `max_points`
+    `release` is the path of a source notebook (or a `Release`), `submission` a path (FileNotFoundError when nothing is
+    there), the file's bytes or text, a notebook as a dict, or None when nothing was handed in. The result maps each task id to a TaskResult with `points`, `max_points`
     and `message`. The same three arguments give the same scores, always. A broken submission is no error: it scores what
     can be found in it. `protected=False` runs without the sandbox (where bubblewrap does not exist); `options` are those
     of `Release.open`.
