@@ -88,3 +88,10 @@ def test_values_survive_a_file(value):
         assert back.tolist() == value.tolist()
     else:
         assert same(value, back)
+
+
+def test_half_precision_is_no_excuse():
+    """A coarser dtype does not loosen the comparison, unless the reference has it, too."""
+    one = np.float32([1.0])
+    assert not same(one, np.float16([1.001])) and not same(one.astype("c8"), np.complex64([1.001]))
+    assert same(one, np.float32([1.00005])) and same(np.float16([1.0]), np.float16([1.001]))

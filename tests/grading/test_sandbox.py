@@ -363,7 +363,6 @@ for place in ("/tmp", "/dev/shm", "/tmp/work"):
     open(f"{place}/left", "w").write("left")
 subprocess.Popen(["sleep", "4321"], start_new_session=True)
 listening = socket.socket(socket.AF_UNIX); listening.bind("\\0left"); listening.listen()
-local = socket.create_server(("127.0.0.1", 7777))
 builtins.left = np.left = sys.left = os.environ["LEFT"] = "left"
 get_ipython().left = "left"
 """
@@ -373,12 +372,11 @@ found = [place for place in ("/tmp", "/dev/shm", "/tmp/work") for name in os.lis
 found += [name for name in os.listdir("/proc") if name.isdecimal() and b"4321" in open(f"/proc/{name}/cmdline", "rb").read()]
 found += [thing for thing in (builtins, np, sys, get_ipython()) if hasattr(thing, "left")]
 found += [name for name in os.environ if name == "LEFT"]
-for family, address in ((socket.AF_UNIX, "\\0left"), (socket.AF_INET, ("127.0.0.1", 7777))):
-    try:
-        socket.socket(family).connect(address)
-        found.append(address)
-    except OSError:
-        pass
+try:
+    socket.socket(socket.AF_UNIX).connect("\\0left")
+    found.append("socket")
+except OSError:
+    pass
 pids = sorted(int(name) for name in os.listdir("/proc") if name.isdecimal())
 """
     assert box.run(Job([Cell("a", leave)])).errors == {}

@@ -171,7 +171,7 @@ def proportional_size(pid):
 # -------------------------------------------------------------------------------------------------------------------- box
 
 NEW_MOUNTS, NEW_IPC, NEW_USER, NEW_PIDS = 0x20000, 0x8000000, 0x10000000, 0x20000000
-NO_SUID, NO_DEVICES, NO_EXECUTION, RECURSIVE, PRIVATE = 2, 4, 8, 0x4000, 0x40000
+NO_SUID, NO_DEVICES, NO_EXECUTION, BIND, RECURSIVE, PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
 SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVILEGES, SET_DEATH_SIGNAL = 4, 22, 38, 1
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -199,6 +199,7 @@ def new_mounts(disk):
     """An own /proc, and the only places that can be written to: they are memory, limited, and gone with the box."""
     call("mount", None, b"/", None, RECURSIVE | PRIVATE, None)
     call("mount", b"proc", b"/proc", b"proc", NO_SUID | NO_DEVICES | NO_EXECUTION, None)
+    call("mount", b"/dev/null", b"/dev/zero", None, BIND, None)  # mapped, it is memory that no limit counts
     for place in (b"/tmp", b"/dev/shm"):
         call("mount", b"tmpfs", place, b"tmpfs", NO_SUID | NO_DEVICES, b"mode=1777,nr_inodes=4096,size=%d" % disk)
 
@@ -246,17 +247,19 @@ FORBIDDEN = {
     "keyctl": (250, 219), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "sched_setaffinity": (203, 122), "sched_setattr": (314, 274),
     "sched_setscheduler": (144, 119), "personality": (135, 92), "syslog": (103, 116),
+    # what is in the page cache of a file tells one box of another
+    "fadvise64": (221, 223), "preadv2": (327, 286), "cachestat": (451, 451), "mincore": (27, 232), "readahead": (187, 213),
 }  # fmt: skip
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-CLONE, CLONE3, SOCKET = (56, 220), (435, 435), (41, 198)
-NAMESPACE_FLAGS = 0x7E020000
+CLONE, CLONE3, SOCKET, PRLIMIT, MMAP = (56, 220), (435, 435), (41, 198), (302, 261), (9, 222)
+NAMESPACE_FLAGS, SHARED, ANONYMOUS = 0x7E020000, 1, 0x20
 
 
 def seccomp_filter():
     """The kernel's own filter on system calls, as the classic BPF program that it wants."""
     column, architecture = MACHINES[platform.machine()]
     load, equal, at_least, any_bit, end = 0x20, 0x15, 0x35, 0x45, 0x06
-    number, arch, first = 0, 4, 16  # offsets in struct seccomp_data
+    number, arch, first, fourth = 0, 4, 16, 40  # offsets in struct seccomp_data
     allow, deny, kill_process = 0x7FFF0000, 0x50000, 0x80000000
     program = [(load, 0, 0, arch), (equal, 1, 0, architecture), (end, 0, 0, kill_process), (load, 0, 0, number)]
     if column == 0:  # the x32 calls of x86-64 have other numbers
@@ -266,9 +269,14 @@ def seccomp_filter():
     program += [(equal, 0, 1, CLONE3[column]), (end, 0, 0, deny | errno.ENOSYS)]  # then the C library takes clone
     program += [(equal, 0, 3, CLONE[column]), (load, 0, 0, first), (any_bit, 0, 1, NAMESPACE_FLAGS)]
     program += [(end, 0, 0, deny | errno.EPERM), (load, 0, 0, number)]
-    program += [(equal, 0, 5, SOCKET[column]), (load, 0, 0, first)]
-    program += [(equal, 3, 0, socket.AF_UNIX), (equal, 2, 0, socket.AF_INET), (equal, 1, 0, socket.AF_INET6)]
-    program += [(end, 0, 0, deny | errno.EAFNOSUPPORT), (end, 0, 0, allow)]
+    # Closed connections of the internet's kind stay in a table that the next box could read.
+    program += [(equal, 0, 3, SOCKET[column]), (load, 0, 0, first), (equal, 1, 0, socket.AF_UNIX)]
+    program += [(end, 0, 0, deny | errno.EAFNOSUPPORT), (load, 0, 0, number)]
+    program += [(equal, 0, 3, PRLIMIT[column]), (load, 0, 0, first), (equal, 1, 0, 0)]  # its own limits, not another's
+    program += [(end, 0, 0, deny | errno.EPERM), (load, 0, 0, number)]
+    # Memory that is shared and has no file is in no process's size once it is let go of.
+    program += [(equal, 0, 4, MMAP[column]), (load, 0, 0, fourth), (any_bit, 0, 2, ANONYMOUS), (any_bit, 0, 1, SHARED)]
+    program += [(end, 0, 0, deny | errno.EPERM), (load, 0, 0, number), (end, 0, 0, allow)]
     return b"".join(struct.pack("=HBBI", *step) for step in program)
 
 

@@ -96,7 +96,9 @@ def _texts(expected: str, came: str, where: str) -> Difference:
     )
     start = max(0, first - 20)
     detail = f"They differ from character {first + 1} on." if max(len(expected), len(came)) > 40 else ""
-    return Difference(where, _quote(expected, start), _quote(came, start), detail)
+    return Difference(
+        where, _quote(expected, start), _quote(ascii(came)[1:-1] if not came.isascii() else came, start), detail
+    )
 
 
 def _quote(text: str, start: int) -> str:
@@ -126,7 +128,10 @@ def _arrays(expected: np.ndarray, came: np.ndarray, where: str, is_array: bool, 
 def _close(expected: np.ndarray, came: np.ndarray, loose: bool) -> np.ndarray:
     if expected.dtype.kind not in "fc":
         return np.asarray(expected == came)
-    narrow = min(expected.dtype.itemsize, came.dtype.itemsize) * (1 if expected.dtype.kind == "f" else 0.5)
+    share = 1 if expected.dtype.kind == "f" else 0.5
+    narrow = min(
+        expected.dtype.itemsize * share, max(4, came.dtype.itemsize * share)
+    )  # half precision where it is asked for
     rtol, atol = (1e-6, 1e-9) if narrow >= 8 and not loose else (1e-4, 1e-6) if narrow >= 4 else (4e-3, 1e-3)
     wide = np.complex128 if expected.dtype.kind == "c" else np.float64
     left, right = expected.astype(wide), came.astype(wide)

@@ -36,11 +36,27 @@ def key_of(files: dict[str, bytes]) -> str:
     return digest.hexdigest()
 
 
+def private(folder: Path) -> Path:
+    """A folder in a place where others may write: made for this user alone. PermissionError when somebody else has made it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if folder.is_symlink() or (hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022)):
+        raise PermissionError(
+            f"{folder} belongs to somebody else, or others may write to it: remove it, or set TMPDIR to a folder of your own"
+        )
+    return folder
+
+
 def prepare(package: Path, number: int, where: Path) -> Path:
-    """A copy of the package's modules before `number` in a folder below `where`, named by its content."""
+    """A copy of the package's modules before `number` in a folder below `where`, named by its content.
+
+    A copy that is there already is taken when it still holds that content, and is made again otherwise.
+    """
     files = files_before(Path(package), number)
     home = where / f"{number:02d}-{key_of(files)[:16]}"
     target = home / Path(package).name
+    if target.is_dir() and files_before(target, len(MODULES) + 1) != files:
+        shutil.rmtree(home)
     if not target.is_dir():
         where.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=where, prefix=".new-"))

@@ -344,7 +344,7 @@ def memory_bomb_of_many():
     time.sleep(1000)
 
 
-@hostile("OSError")
+@hostile("PermissionError")
 def memory_bomb_shared():
     import mmap
 
@@ -681,11 +681,57 @@ def uses_the_network():
     for port in (22, 53, 80, THE_PORT):
         assert refused(socket.create_connection, ("127.0.0.1", port))
     assert refused(socket.create_connection, ("8.8.8.8", 53))
-    assert refused(socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto, b"x", ("8.8.8.8", 53))
+    for family in (
+        socket.AF_INET,
+        socket.AF_INET6,
+    ):  # a closed connection stays in a table that the next box could read
+        assert refused(socket.socket, family, socket.SOCK_DGRAM) and refused(socket.socket, family, socket.SOCK_STREAM)
     assert refused(socket.getaddrinfo, "example.org", 80)
     assert refused(socket.socket(socket.AF_UNIX).connect, "\0tito-test-THE_PORT")
     for family in (socket.AF_VSOCK, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_ALG):
         assert refused(socket.socket, family, socket.SOCK_RAW) and refused(socket.socket, family, socket.SOCK_STREAM)
+
+
+@hostile()
+def leaves_a_message_in_the_page_cache():
+    import os
+    import sys
+
+    with open(sys.executable, "rb") as file:
+        for look in (
+            lambda: os.posix_fadvise(file.fileno(), 0, 1 << 20, os.POSIX_FADV_DONTNEED),
+            lambda: os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT),
+        ):
+            try:
+                look()
+            except PermissionError:
+                continue
+            raise AssertionError("the page cache can be read")
+
+
+@hostile()
+def changes_the_wardens_limits():
+    import resource
+
+    for pid in (1, 2):
+        try:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, 0))
+        except (PermissionError, ProcessLookupError):
+            continue
+        raise AssertionError("another process's limits can be changed")
+
+
+@hostile()
+def maps_memory_that_is_in_no_process():
+    import mmap
+
+    with open("/dev/zero", "r+b") as file:
+        for number in (-1, file.fileno()):
+            try:
+                mmap.mmap(number, 1 << 20)
+            except (OSError, ValueError):
+                continue
+            raise AssertionError("shared memory without a file")
 
 
 @hostile()
