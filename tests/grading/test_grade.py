@@ -48,6 +48,28 @@ def test_a_fault_costs_its_own_task_only(grader):
     assert "judged by itself" in result["00.2"].message and "All 2 hidden checks passed" in result["00.2"].message
 
 
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("#| export\ndef scale(x, eps=1e-5)\n    return centre(x)", "line 2: expected ':'."),
+        ("\n\n  \n#| export\ndef scale(x):\nreturn x", "line 6: expected an indented block"),
+        ("def scale(x):\n    return x\nreturn 1", "line 3: 'return' outside function."),
+    ],
+)
+def test_a_cell_that_does_not_compile_is_said_first_with_its_line(grader, cell, says):
+    result = grader.grade(small.solved(t2=cell))
+    assert result.scores() == {**FULL, "00.2": 0}
+    message = result["00.2"].message
+    assert message.startswith(f"The cell with your solution does not compile: {says}")
+    assert "0 of 2 hidden checks passed." in message and "Not yet: the second argument." in message
+    assert "NameError" not in message and "ipython-input" not in message
+
+
+def test_code_that_compiles_something_wrong_is_no_cell_that_does_not_compile(grader):
+    message = grader.grade(small.solved(t2="exec('def (')\ndef scale(x, eps=1e-5):\n    return x"))["00.2"].message
+    assert "The cell with your solution raised SyntaxError" in message and "does not compile" not in message
+
+
 def test_a_known_misconception_is_named(grader):
     for mistake in grader.release.misconceptions:
         notebook = small.solved(**{f"t{mistake.task[-1]}": mistake.source})

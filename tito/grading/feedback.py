@@ -46,7 +46,7 @@ def degree(points: float, of: float) -> str:
 
 def task_html(task: dict) -> str:
     """The verdict on one task as HTML: for the page, and as the test cell's output in the autograded notebook."""
-    lines = []
+    lines = [f"<p>{code(task['note'])}</p>"] if task["note"] else []
     count, of = sum(probe["passed"] for probe in task["probes"]), len(task["probes"])
     if not task["attempted"]:
         lines.append(f"<p>{UNTOUCHED if task['found'] else NOT_FOUND}</p>")
@@ -63,8 +63,6 @@ def task_html(task: dict) -> str:
             f'<p class="hint">This looks like a known misconception: <b>{html.escape(task["misconception"])}</b>. '
             f"{html.escape(task['hint'])}</p>"
         )
-    if task["note"]:
-        lines.append(f'<p class="quiet">{code(task["note"])}</p>')
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -50,6 +51,9 @@ class ProbeResult:
     message: str = ""
 
 
+NOT_COMPILED = "The cell with your solution does not compile: "
+COMPILING = re.compile(r"(?s)(.*) \(<ipython-input-[^()]*>, line (\d{1,5})\)")
+"""What Python says of a cell that is no Python."""
 UNTOUCHED = "Not attempted: the blank is as it was given."
 NOT_FOUND = "Not found: nothing of this task could be read in what was handed in."
 
@@ -77,7 +81,7 @@ class TaskResult:
     @property
     def message(self) -> str:
         """The same text everywhere: on the feedback page and on the command line."""
-        lines = []
+        lines = [self.note] if self.note else []
         if not self.attempted:
             lines.append(UNTOUCHED if self.found else NOT_FOUND)
         elif self.passed:
@@ -88,8 +92,6 @@ class TaskResult:
             lines += [f"Not yet: {probe.says}. {probe.message}".rstrip() for probe in self.probes if not probe.passed]
         if self.misconception:
             lines.append(f"This looks like a known misconception: {self.misconception}. {self.hint}".rstrip())
-        if self.note:
-            lines.append(self.note)
         return "\n".join(lines)
 
 
@@ -428,7 +430,12 @@ class Grader:
         count = sum(probe.passed for probe in probes)
         points = task.points if count == len(probes) else round(task.points * count / len(probes), 2)
         name, hint = ("", "") if count == len(probes) else self._recognize(task, expected, found, seed)
-        note = " ".join(filter(None, [self._own_error(task, run, submission), note])) if count < len(probes) else note
+        if count < len(probes):
+            own = self._own_error(task, run, submission)
+            note = " ".join(filter(None, [own, note]))
+            if own.startswith(NOT_COMPILED):  # so it bound no name: that is not said once more for each probe
+                unbound = {n for n, value in found.items() if isinstance(value, Error) and value.kind == "NameError"}
+                probes = tuple(replace(probe, message="") if probe.name in unbound else probe for probe in probes)
         seconds = sum(run.seconds.get(cell.id, 0.0) for cell in (*submission.owned(task.id), task.test))
         return TaskResult(task.id, task.title, points, task.points, probes, True, name, hint, note, round(seconds, 3))
 
@@ -436,7 +443,12 @@ class Grader:
         """What happened when the solution's own cell ran."""
         for cell in submission.owned(task.id):
             if cell.id in run.errors:
-                text = said_error(run.errors[cell.id]).removeprefix("Your code ")
+                error = run.errors[cell.id]
+                if found := COMPILING.fullmatch(error.message):
+                    blank_lines = cell.source[: -len(cell.source.lstrip())].count("\n")  # IPython leaves them out
+                    said = f"{NOT_COMPILED}line {int(found[2]) + blank_lines}: {short(found[1], 100)}."
+                    return discreet(said, task.hidden, "The cell with your solution failed.")
+                text = said_error(error).removeprefix("Your code ")
                 return discreet(
                     f"The cell with your solution {text}", task.hidden, "The cell with your solution failed."
                 )
