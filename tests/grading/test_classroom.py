@@ -134,6 +134,19 @@ def test_own_shows_what_a_fault_in_01_costs_in_02(room):
     assert own.grade_own(course, following, "chen").points == 25
 
 
+def test_own_needs_the_modules_beneath_under_whatever_name(room):
+    course, following = Course.read(room.root), small_course.TWO[1]
+    room.hand_in("ada", solved_02(), "02_next")
+    assert (
+        own.missing(course, following, "ada") == ["01_small"] and own.missing(course, small_course.TWO[0], "ada") == []
+    )
+    said = room.tito("grade", "02", "--own").stdout
+    assert "ada: 50 of 50, 01_small not handed in: no own score" in said, said
+    room.hand_in("ada", solved())
+    room.submitted("ada").rename(room.submitted("ada").with_name("01 final.ipynb"))
+    assert "ada: 50 of 50, on own modules 50" in room.tito("grade", "02", "--own").stdout
+
+
 def test_the_commands_of_an_instructor(room, tmp_path):
     for student, answers in WORK.items():
         room.hand_in(student, solved(**answers))

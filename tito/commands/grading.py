@@ -111,8 +111,10 @@ def line_of(result, own: str | None) -> str:
 
 
 def own_score(course, module, student: str) -> str:
-    from ..grading.own import grade_own
+    from ..grading.own import grade_own, missing
 
+    if lacking := missing(course, module, student):
+        return f"{', '.join(lacking)} not handed in: no own score"
     return f"on own modules {grade_own(course, module, student).points:g}"
 
 

@@ -16,7 +16,7 @@ from ..registry import Module
 from .grade import Grade, Grader
 from .library import prepare
 from .notebook import repair
-from .plugins import read_file, release_at, source_at
+from .plugins import fullest, release_at, source_at
 
 
 def grade_own(course: Course, module: Module, student: str, seed: int = 0) -> Grade:
@@ -31,12 +31,22 @@ def grade_own(course: Course, module: Module, student: str, seed: int = 0) -> Gr
             Grader(release, protected=protected) as reference,
             Grader(own, protected=protected, judged_by=reference) as grader,
         ):
-            return grader.grade(submitted(course, module, student), seed)
+            return grader.grade(submitted(course, module, student, course.notebook(module)), seed)
 
 
-def submitted(course: Course, module: Module, student: str) -> bytes | None:
-    path = course.root / "submitted" / student / module.folder / f"{module.folder}.ipynb"
-    return read_file(path)[0]
+def submitted(course: Course, module: Module, student: str, reference: Path) -> bytes | None:
+    return fullest(course.root / "submitted" / student / module.folder / reference.name, reference)[0]
+
+
+def missing(course: Course, module: Module, student: str) -> list[str]:
+    """The modules beneath this one, `01_tensor`, that the student has not handed in: without them there is no own score."""
+    modules, beneath, waiting = {one.number: one for one in course.modules()}, set(), [*module.needs]
+    while waiting:
+        if (number := waiting.pop()) in modules.keys() - beneath:
+            beneath.add(number)
+            waiting += modules[number].needs
+    needed = [modules[number] for number in sorted(beneath)]
+    return [one.folder for one in needed if submitted(course, one, student, course.notebook(one)) is None]
 
 
 def own_package(course: Course, module: Module, student: str, package: Path) -> Path:
@@ -62,8 +72,7 @@ def exported(course: Course, module: Module, student: str) -> dict[str, str]:
     texts = {}
     for path in sorted(course.notebook(module).parent.glob("*.ipynb")):
         source = source_at(path)
-        handed_in = course.root / "submitted" / student / module.folder / path.name
-        cells = repair(source, read_file(handed_in)[0]).cells if source.tasks else source.cells
+        cells = repair(source, submitted(course, module, student, path)).cells if source.tasks else source.cells
         code = [cell.source for cell in cells if cell.kind == "code"]
         default = next(
             (line.split()[-1] for text in code for line in text.split("\n") if line.startswith("#| default_exp")), None

@@ -113,12 +113,17 @@ def find(path: Path, coursedir: Any, resources: dict) -> tuple[Any, list[str]]:
     """The content of the submission that `path` should hold, and remarks when it had to be looked for."""
     if coursedir is None or not path.is_relative_to(coursedir.format_path(coursedir.submitted_directory, ".", ".")):
         return json.loads(path.read_text(encoding="utf-8")), []
-    source = source_at(source_path(coursedir, resources["nbgrader"]["assignment"], path.stem))
+    return fullest(path, source_path(coursedir, resources["nbgrader"]["assignment"], path.stem))
+
+
+def fullest(path: Path, reference: Path) -> tuple[bytes | None, list[str]]:
+    """The file in the folder of `path` in which the most tasks are attempted, `path` itself when none has more."""
+    source = source_at(reference)
     data, remarks = read_file(path)
     own = len(repair(source, data).attempted) if data is not None else 0
     if own == len(source.tasks):
         return data, remarks
-    expected = {file.name for file in source_path(coursedir, resources["nbgrader"]["assignment"], "x").parent.glob("*")}
+    expected = {file.name for file in reference.parent.glob("*")}
     others, beside = [], []
     for other in sorted(path.parent.rglob("*")):
         name = str(other.relative_to(path.parent))
