@@ -296,3 +296,48 @@ def test_old_formats_and_python_files_are_read():
     assert repair(SOURCE, old).attempted == {"00.4"}
     cells, remarks = load(b"def median(xs):\n    return 2\n")
     assert len(cells) == 1 and remarks
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<<<<<<<\n" * 5000 + b"=======\n" * 5000,
+        b"<<<<<<<\n" * 50_000,
+        json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": "a = %b\n" * 3000}]}).encode(),
+        json.dumps(
+            {
+                "cells": [
+                    {"cell_type": "code", "metadata": {}, "source": "\n".join(f"v{i}_{j}" for j in range(100))}
+                    for i in range(1000)
+                ]
+            }
+        ).encode(),
+    ],
+    ids=["conflicts", "conflicts without an end", "magic", "names"],
+)
+def test_no_file_takes_for_ever_to_read(data):
+    """The timeout is there for what took minutes once; each of these takes a second or two."""
+    whole(SOURCE, repair(SOURCE, data))
+
+
+def test_merge_conflicts_are_read():
+    ours, theirs = '\n "nbformat_minor": 5', '\n "nbformat_minor": 4'
+    text = json.dumps(small.solved(), indent=1)
+    assert ours in text
+    text = text.replace(ours, f"\n<<<<<<< mine{ours}\n======={theirs}\n>>>>>>> theirs")
+    found = repair(SOURCE, text.encode())
+    assert len(found.attempted) == 4 and any("merge conflicts" in remark for remark in found.remarks)
+
+
+def test_reading_is_given_up_after_a_while(monkeypatch):
+    monkeypatch.setattr("tito.grading.notebook.READING_SECONDS", 0.2)
+
+    def endless(data):
+        while data is not None:
+            pass
+        return [], []
+
+    monkeypatch.setattr("tito.grading.notebook.load", endless)
+    found = repair(SOURCE, json.dumps(small.solved()).encode())
+    assert not found.attempted and "could not be read within 0.2 seconds" in found.remarks[0]

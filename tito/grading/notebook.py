@@ -8,14 +8,20 @@ the cells to run in order, together with remarks that a person can read. Nothing
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import functools
 import hashlib
 import json
 import re
+import signal
 import symtable
+import threading
 import warnings
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +29,9 @@ STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
 LARGEST_FILE = 32 * 2**20
 LARGEST_CELL = 200_000
 MOST_CELLS = 5_000
+READING_SECONDS = 20
+MOST_EXTRAS = 50
+"""Lines of IPython's own in one cell: its transformer goes over the whole cell for each of them."""
 
 # ---------------------------------------------------------------------------------------------------------------- code
 
@@ -40,7 +49,8 @@ class Names:
 
 def to_python(source: str) -> str:
     """IPython's extras (`%time`, `!ls`, `f?`) as plain Python; ordinary cells come back as they are."""
-    if not re.search(r"(?m)^\s*[%!]|\?\s*$|^\s*\?|=\s*[%!]", source):
+    extras = re.findall(r"(?m)^\s*[%!]|\?\s*$|^\s*\?|=\s*[%!]", source)
+    if not extras or len(extras) > MOST_EXTRAS:
         return source
     from IPython.core.inputtransformer2 import TransformerManager
 
@@ -376,7 +386,7 @@ def load(data: bytes | str | dict | None) -> tuple[list[dict], list[str]]:
         return [], ["The file is empty."]
     notebook = _json(data)
     if notebook is None and "<<<<<<<" in data:
-        notebook = _json(re.sub(r"(?ms)^<<<<<<<.*?$\n(.*?)^=======$\n.*?^>>>>>>>.*?$\n?", r"\1", data))
+        notebook = _json(_first_version(data))
         if notebook is not None:
             remarks.append("The file held unsolved merge conflicts of git: the first version of each was taken.")
     if isinstance(notebook, dict):
@@ -390,6 +400,18 @@ def load(data: bytes | str | dict | None) -> tuple[list[dict], list[str]]:
     else:
         remarks.append("The file is not a notebook, and no cell could be recovered from it.")
     return cells, remarks
+
+
+def _first_version(text: str) -> str:
+    """The text with the first side of every merge conflict of git."""
+    kept, side = [], ""
+    for line in text.splitlines(keepends=True):
+        mark = line[:7]
+        if mark == "<<<<<<<" or (side and mark in ("=======", ">>>>>>>")):
+            side = "" if mark == ">>>>>>>" else mark
+        elif side != "=======":
+            kept.append(line)
+    return "".join(kept)
 
 
 def _decode(data: bytes, remarks: list[str]) -> str:
@@ -475,6 +497,34 @@ class _Cell:
 
 def repair(source: Source, data: bytes | str | dict | None) -> Submission:
     """Match a submission with its source; see the module's docstring."""
+    try:
+        with at_most(READING_SECONDS):
+            return _repaired(source, data)
+    except TimeoutError:
+        remark = f"The file could not be read within {READING_SECONDS} seconds: nothing of it was graded."
+        return replace(_repaired(source, None), remarks=(remark,))
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """TimeoutError inside after so many seconds of a processor; elsewhere than in the main thread there is no limit."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError
+
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _repaired(source: Source, data: bytes | str | dict | None) -> Submission:
     raw, remarks = load(data)
     cells = [_raw_cell(cell) for cell in raw]
     _join_halves(cells, remarks)
@@ -789,22 +839,27 @@ class _Row:
 
 def _needed(rows: list[_Row]) -> list[Piece]:
     """Those that must run, and for every name that they need the cell before that binds it and those that may change it."""
-    binds = [names(row.piece.source).binds for row in rows]
     uses = [names(row.piece.source).uses | row.uses for row in rows]
+    binders, users = defaultdict(list), defaultdict(list)  # name -> the rows, in order
+    for index, row in enumerate(rows):
+        for name in names(row.piece.source).binds:
+            binders[name].append(index)
+        for name in uses[index]:
+            users[name].append(index)
     chosen = {index for index, row in enumerate(rows) if row.must}
     waiting = [(index, name) for index in sorted(chosen) for name in uses[index]]
     seen = set()
     while waiting:
         place, name = waiting.pop()
-        before = next((i for i in range(place - 1, -1, -1) if name in binds[i]), None)
-        if before is None:  # used in a function that is called later
-            before = next((i for i in range(place, len(rows)) if name in binds[i]), None)
-        if before is None or (before, place, name) in seen:
+        found = binders.get(name, ())
+        earlier = bisect_left(found, place)
+        if not found or (found[max(earlier - 1, 0)], place, name) in seen:
             continue
+        before = found[max(earlier - 1, 0)]  # or the first after it: used in a function that is called later
         seen.add((before, place, name))
         more = {before}
         if name in _data(rows[before].piece.source):
-            more |= {i for i in range(before + 1, place) if name in uses[i]}
+            more |= {i for i in users[name] if before < i < place}
         for index in more - chosen:
             chosen.add(index)
             waiting += [(index, other) for other in uses[index]]
