@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except Mistake as mistake:
         print(mistake, file=sys.stderr)
-        return 1
+        return mistake.code
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
@@ -45,7 +45,37 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout = None
         return 0
     except SystemExit as end:
+        if end.code == 130:  # what Typer makes of KeyboardInterrupt
+            print("Interrupted.", file=sys.stderr)
         return end.code if isinstance(end.code, int) else int(bool(end.code))
+    except Exception as error:
+        if (known := explained(error)) is None:
+            raise
+        print(known, file=sys.stderr)
+        return 1
+
+
+def explained(error: Exception) -> Mistake | None:
+    """The message for an error whose cause lies in files, disks or databases; None for a fault of tito's own."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "SourceError" in names:
+        return Mistake(f"In the source of a module: {error}", hint="mend it in solutions/ or tests/grading/, tito lint")
+    if "SandboxError" in names:
+        return Mistake(str(error), hint="tito doctor")
+    if "SQLAlchemyError" in names:
+        why = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        return Mistake(f"The gradebook: {why}", hint="look whether another program holds it, and at NBGRADER_DB_URL")
+    if "JSONDecodeError" in names:
+        return Mistake(
+            f"A notebook is not valid JSON: {error}", hint="tito lint; tito grade NN --regrade makes autograded/ anew"
+        )
+    if isinstance(error, OSError):
+        where = error.filename2 or error.filename
+        said = error.strerror or str(error)
+        return Mistake(
+            f"{where}: {said}" if where else said, hint="look at the path, its permissions and the disk's room"
+        )
+    return None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ class Mistake(Exception):
     `came` says what was wrong, `expected` what tito wanted, `hint` what to type or do next.
     """
 
+    code = 1
+
     def __init__(self, came: str, *, expected: str = "", hint: str = ""):
         super().__init__(came)
         self.came, self.expected, self.hint = came, expected, hint
@@ -23,6 +25,12 @@ class Mistake(Exception):
         if self.hint:
             lines.append(f"  try:      {self.hint}")
         return "\n".join(lines)
+
+
+class Interrupted(Mistake):
+    """Ctrl-C, where there is something to say about what was done until then."""
+
+    code = 130
 
 
 def speaks_unicode(stream=None) -> bool:

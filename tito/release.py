@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -35,30 +37,34 @@ def api(course: Course):
 
     find_alembic()
     settings = config(course)
-    check_server(settings.CourseDirectory.get("db_url"))
+    check_gradebook(address(course, settings))
     with working_directory(course.root), quiet():
         return NbGraderAPI(config=settings, log_level=logging.ERROR)
 
 
-@functools.lru_cache(maxsize=4)
-def check_server(db_url: object) -> None:
-    """A Mistake where the gradebook's database server does not answer; SQLite needs no server."""
-    if not isinstance(db_url, str) or db_url.startswith("sqlite:"):
-        return
-    from sqlalchemy import create_engine, make_url
-    from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+def address(course: Course, settings) -> str:
+    """Where the gradebook is, as SQLAlchemy writes it."""
+    return settings.CourseDirectory.get("db_url", f"sqlite:///{course.root / 'gradebook.db'}")
 
-    expected, hint = "postgresql://USER@HOST/DATABASE", "look at NBGRADER_DB_URL, and whether the server runs"
+
+@functools.lru_cache(maxsize=4)
+def check_gradebook(db_url: str) -> None:
+    """A Mistake where the gradebook cannot be read: nothing has been touched yet."""
+    from sqlalchemy import create_engine, inspect, make_url
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    expected = "an SQLite file that nbgrader wrote, or postgresql://USER@HOST/DATABASE"
+    hint = "look at NBGRADER_DB_URL, and whether the server runs or another program holds the file"
     try:
         engine = create_engine(make_url(db_url))
-        engine.connect().close()
+        inspect(engine).get_table_names()
         engine.dispose()
     except ImportError as error:
         raise Mistake(f"The gradebook's driver is missing: {error}", hint="pip install -e '.[postgres]'") from None
     except (ArgumentError, ValueError):
         raise Mistake("NBGRADER_DB_URL is no database's address.", expected=expected, hint=hint) from None
     except SQLAlchemyError as error:
-        lines = str(error.orig if isinstance(error, OperationalError) else error).strip().splitlines()
+        lines = str(getattr(error, "orig", error)).strip().splitlines()
         shown = make_url(db_url).render_as_string(hide_password=True)
         raise Mistake(f"The gradebook cannot be opened: {shown}: {lines[0]}", expected=expected, hint=hint) from None
 
@@ -81,8 +87,34 @@ class quiet:
         logging.disable(self.level)
 
 
-def fresh(course: Course, module: Module) -> dict[str, bytes]:
-    """What a release of the module would hold, path -> bytes; nothing is written into the course or the gradebook."""
+class Aside:
+    """What a folder held, kept aside while nbgrader makes it anew: nbgrader removes first and asks later."""
+
+    def __init__(self, course: Course, folder: Path) -> None:
+        self.folder = folder
+        self.kept = course.root / ".grading" / "aside" / folder.relative_to(course.root)
+        if folder.is_dir():
+            shutil.rmtree(self.kept, ignore_errors=True)
+            self.kept.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(folder, self.kept)
+
+    def settle(self, success: bool) -> None:
+        """Give up what was kept, or put it back in the place of what failed."""
+        if not self.kept.is_dir():
+            return
+        if success:
+            shutil.rmtree(self.kept)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self.kept, self.folder)
+
+
+def fresh(course: Course, module: Module, register: bool = False) -> dict[str, bytes]:
+    """What a release of the module would hold, path -> bytes; nothing is written into the course.
+
+    With `register` the gradebook learns the tasks and their points, as in a release.
+    """
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
 
@@ -93,15 +125,16 @@ def fresh(course: Course, module: Module) -> dict[str, bytes]:
         settings.CourseDirectory.source_directory = "source"
         settings.CourseDirectory.release_directory = "release"
         settings.CourseDirectory.assignment_id = module.folder
-        settings.SaveCells.enabled = False
-        settings.GenerateAssignment.no_database = True
+        settings.CourseDirectory.db_url = address(course, settings)
+        settings.SaveCells.enabled = register
+        settings.GenerateAssignment.no_database = not register
         settings.GenerateAssignment.force = True
         converter = GenerateAssignment(coursedir=CourseDirectory(config=settings), config=settings)
         converter.log = log = Errors()
         try:
             converter.start()
         except (Exception, SystemExit) as error:
-            raise refused(course, module, log.text or str(error)) from None
+            raise refused(module, reason({"log": log.text, "error": str(error)})) from None
         made = folder / "release" / module.folder
         return {
             path.relative_to(made).as_posix(): path.read_bytes() for path in sorted(made.rglob("*")) if path.is_file()
@@ -123,17 +156,39 @@ class Errors(logging.Logger):
 
 def release(course: Course, module: Module) -> list[Path]:
     """Run `nbgrader generate_assignment` for the module: modules/NN_name is made anew, the gradebook learns the tasks."""
-    with working_directory(course.root), quiet():
-        result = api(course).generate_assignment(module.folder)
+    nbgrader = api(course)
+    aside = Aside(course, course.modules_folder / module.folder)
+    result = {"success": False}
+    try:
+        with working_directory(course.root), quiet():
+            result = nbgrader.generate_assignment(module.folder)
+    finally:
+        aside.settle(result["success"])
     if not result["success"]:
-        raise refused(course, module, result.get("error") or result.get("log") or "no reason given")
+        raise refused(module, reason(result))
     return sorted((course.modules_folder / module.folder).glob("*.ipynb"))
 
 
-def refused(course: Course, module: Module, reason: str) -> Mistake:
-    lines = [line for line in reason.strip().splitlines() if line.strip()]
+def refused(module: Module, why: str) -> Mistake:
+    if "[Errno" in why:
+        return Mistake(f"{module.folder} cannot be released: {why}", hint="look at the permissions and the disk")
     return Mistake(
-        f"nbgrader would not release {module.folder}: {lines[-1] if lines else 'no reason given'}",
+        f"nbgrader would not release {module.folder}: {why}",
         expected="a notebook whose graded cells have ids, points and closed solution regions",
         hint=f"tito lint {module.nn}",
     )
+
+
+def reason(answer: dict) -> str:
+    """Why nbgrader failed: the last error of its log, without the path of its class; its own summary says nothing."""
+    errors = [
+        re.fullmatch(r"(?:\w+\.)*(\w*(?:Error|Exception|Entry|Interrupt)): (.+)", line.strip())
+        for text in (answer.get("error"), answer.get("log"))
+        for line in (text or "").splitlines()
+    ]
+    found = [m for m in errors if m and "the above traceback" not in m[2]]
+    if found:
+        name, said = found[-1].groups()
+        return said if name == "NbGraderException" else f"{name}: {said}"
+    lines = (answer.get("log") or answer.get("error") or "no reason given").strip().splitlines()
+    return lines[-1]

@@ -1,5 +1,6 @@
 """The command line as people meet it: quick, plain where it has to be, and clear about mistakes."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import time
 import pytest
 
 import tito as package
+from tito import cli
 
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
 
@@ -87,7 +89,7 @@ MISTAKES = [
     (("release",), "needs to know what to release", 1),
     (("release", "09"), "09 convolutions has no notebook here", 1),
     (("grade", "01"), "Nobody has handed in", 1),
-    (("grade", "01", "--student", "ada"), "ada has handed in", 1),
+    (("grade", "01", "--student", "ada"), "ada has not handed in", 1),
     (("feedback", "01"), "has been graded", 1),
     (("scores",), "no scores", 1),
     (("scores", "01"), "no scores of 01_tensor", 1),
@@ -148,6 +150,42 @@ def test_an_instructors_command_in_a_workspace(workspace, tito):
     for command in (("release", "01"), ("grade", "01"), ("feedback", "01"), ("scores",)):
         said = tito(*command, cwd=workspace)
         assert said.code == 1 and "student's workspace" in said.err
+
+
+def test_what_is_in_the_way_is_one_message(course, tito):
+    (course / "modules/01_tensor/01_tensor.ipynb").unlink()
+    (course / "modules/01_tensor").rmdir()
+    (course / "modules/01_tensor").write_text("a file")
+    said = tito("release", "01", "--no-lint", cwd=course)
+    assert said.code == 1 and "modules/01_tensor" in said.err and "permissions" in said.err, said
+    assert "tito lint" not in said.err
+
+
+def test_what_it_turns_into_a_message_and_what_not(tito, monkeypatch, capsys):
+    for error, words in (
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (
+            PermissionError(13, "Permission denied", "/course/.x", None, "/course/marks.csv"),
+            "/course/marks.csv: Permission denied",
+        ),
+        (json.JSONDecodeError("Expecting value", "", 0), "A notebook is not valid JSON"),
+    ):
+        monkeypatch.setattr(cli, "app", raising(error))
+        assert cli.main([]) == 1
+        said = capsys.readouterr().err
+        assert words in said and "try:" in said
+    monkeypatch.setattr(cli, "app", raising(KeyError("a fault of its own")))
+    with pytest.raises(KeyError):
+        cli.main([])
+    monkeypatch.setattr(cli, "app", raising(SystemExit(130)))
+    assert cli.main([]) == 130 and capsys.readouterr().err == "Interrupted.\n"
+
+
+def raising(error):
+    def app(**_):
+        raise error
+
+    return app
 
 
 def test_a_lost_or_spoilt_record_is_no_loss(workspace, tito):

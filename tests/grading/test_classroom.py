@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 
 import pytest
 import small_course
@@ -178,6 +179,10 @@ def test_the_commands_of_an_instructor(room, tmp_path):
     stats = room.tito("stats", "01")
     assert stats.returncode == 0 and "takes the upper middle value (1)" in stats.stdout
     assert (room.root / "feedback" / "01_small.png").read_bytes().startswith(b"\x89PNG")
+    named = room.tito("stats", "01", "-o", "x.txt")
+    assert named.returncode == 1 and "x.txt is no picture's name" in named.stderr
+    folder = room.tito("scores", "01", "--format", "csv", "-o", "feedback")
+    assert folder.returncode == 1 and "feedback: Is a directory" in folder.stderr and "try:" in folder.stderr
     valid = room.tito("validate", "01")
     assert valid.returncode == 1 and valid.stdout.count("1 are written down, at least 5 are wanted") == 4
     assert "probe_negative passes beside the reference with `raise ValueError('no')`" in " ".join(valid.stdout.split())
@@ -187,7 +192,7 @@ def test_the_commands_of_an_instructor(room, tmp_path):
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (["grade", "01"], "has handed in 01_small"),
+        (["grade", "01"], "Nobody has handed in 01_small"),
         (["grade", "07"], "no notebook here"),
         (["scores"], "no scores"),
         (["scores", "01", "--format", "excel"], "no format 'excel'"),
@@ -197,6 +202,174 @@ def test_the_commands_of_an_instructor(room, tmp_path):
 def test_a_mistake_is_one_message(room, command, says):
     done = room.tito(*command)
     assert done.returncode == 1 and (says in done.stderr or command[1:] == ["07"])
+
+
+def notebooks(room) -> dict:
+    """What lies in modules/ and autograded/."""
+    paths = [path for folder in ("modules", "autograded") for path in (room.root / folder).rglob("*.ipynb")]
+    return {path: path.read_bytes() for path in paths}
+
+
+def test_a_command_that_fails_deletes_nothing(room, monkeypatch):
+    room.hand_in("ada", solved())
+    assert room.tito("grade", "01").returncode == 0
+    before, gradebook = notebooks(room), room.root / "gradebook.db"
+    assert len(before) == 3
+    kept = gradebook.read_bytes()
+    for spoilt in (b"no database" * 100, kept[:3000]):
+        gradebook.write_bytes(spoilt)
+        for command in (("release", "01", "--no-lint"), ("grade", "01", "--regrade"), ("scores",)):
+            done = room.tito(*command)
+            assert done.returncode == 1 and "try:" in done.stderr, (command, done)
+            assert notebooks(room) == before, command
+    gradebook.write_bytes(kept)
+
+    source = room.source("01_small")
+    source.write_text(source.read_text().replace("### END SOLUTION", "", 1))  # nbgrader finds out after removing
+    assert "solution region" in room.tito("release", "01", "--no-lint").stderr and notebooks(room) == before
+
+
+def test_a_worker_that_fails_or_dies_leaves_what_was_graded_before(room, monkeypatch):
+    for student in ("ada", "ben"):
+        room.hand_in(student, solved())
+    grade(room, ["ada", "ben"])
+    before = notebooks(room)
+
+    def grade_one(autograder, module, student):
+        if student == "ada":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return classroom.Result(student, problem="no")
+
+    monkeypatch.setattr(classroom, "grade_one", grade_one)
+    assert all(result.problem for result in grade(room, ["ada", "ben"], regrade=True).values())
+    assert notebooks(room) == before and len(before) == 4
+
+
+def test_a_fresh_clone_and_a_changed_source_are_graded_without_a_release(room):
+    """modules/ is in git and the gradebook is not."""
+    (room.root / "gradebook.db").unlink()
+    room.hand_in("ada", solved())
+    assert points(grade(room, ["ada"])) == {"ada": 100}
+    source = room.source("01_small")
+    source.write_text(source.read_text().replace('"points": 40', '"points": 50'))
+    assert points(grade(room, ["ada"])) == {"ada": 110}
+
+
+def test_why_a_submission_was_not_graded_is_said(room, monkeypatch):
+    room.hand_in("ada", solved())
+
+    def grade_one(autograder, module, student):
+        (room.root / "solutions" / "01_small" / "01_small.ipynb").unlink()
+        return before(autograder, module, student)
+
+    before = classroom.grade_one
+    monkeypatch.setattr(classroom, "grade_one", grade_one)
+    problem = grade(room, ["ada"])["ada"].problem
+    assert "No such file" in problem and "above traceback" not in problem and "nbgrader.converters" not in problem
+
+
+def test_the_end_of_grade_names_what_a_person_should_look_at(room):
+    (room.root / "submitted" / "mis").mkdir(parents=True)
+    (room.root / "submitted" / "mis" / "01_small.ipynb").write_text(json.dumps(solved()))
+    assert "submitted/mis/01_small.ipynb: not graded" in room.tito("grade", "01").stderr
+    room.hand_in("ada", solved())
+    for student, text in (("ben", "{{{"), ("cy", json.dumps(solved_02()))):
+        room.hand_in(student, {})
+        room.submitted(student).write_text(text)
+    room.submitted("dan").parent.mkdir(parents=True)
+    room.hand_in("zoe", small_course.as_01(small_course.small.release()))
+    said = room.tito("grade", "01").stdout
+    look = said.split("To look at:")[1]
+    for line in (
+        "ben: The file is not a notebook",
+        "cy: Nothing of 01_small was found in the notebook",
+        "dan: No notebook was handed in.",
+        "zoe: every blank is as it was given",
+        "submitted/mis/01_small.ipynb: not graded",
+        "5 of 5 graded. Next: tito feedback 01",
+    ):
+        assert line in look, said
+    assert "ada" not in look
+    again = room.tito("grade", "01").stdout
+    assert again.split("To look at:")[1] == look
+    alone = room.tito("grade", "01", "--student", "nemo")
+    assert alone.returncode == 1 and "nemo has not handed in 01_small" in alone.stderr
+
+
+def test_control_c_says_what_is_kept_and_ends_at_once(room):
+    for student in ("ada", "ben", "cy"):
+        room.hand_in(student, solved())
+    assert room.tito("grade", "01", "--student", "cy").returncode == 0
+    before = notebooks(room)
+    room.hand_in("cy", solved(t3="import time\nwhile True: time.sleep(1)"))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    process = room.start("grade", "01", "--workers", "2", **pipes)
+    process.stdout.readline()
+    process.stdout.readline()  # ada and ben: cy is left
+    time.sleep(1)
+    began = time.perf_counter()
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and time.perf_counter() - began < 3
+    assert said.strip() == "Interrupted: 2 graded are kept; run it again to go on."
+    assert before.items() <= notebooks(room).items()
+
+
+def test_a_download_from_canvas_is_sorted(room):
+    archive = room.root / "downloaded" / "01_small" / "archive"
+    archive.mkdir(parents=True)
+    names = ("adalovelace_12_345_01_small.ipynb", "ben2_LATE_13_346_01_small-1.ipynb", "c-d_14_347_my work (1).ipynb")
+    with zipfile.ZipFile(archive / "submissions.zip", "w") as file:
+        for name in (*names, "notes.ipynb"):
+            file.writestr(name, "{}")
+    done = room.nbgrader("zip_collect", "01_small")
+    assert done.returncode == 0, done.stderr
+    found = {path.relative_to(room.root / "submitted").as_posix() for path in room.root.glob("submitted/*/*/*")}
+    assert {name for name in found if name.endswith(".ipynb")} == {
+        "adalovelace/01_small/01_small.ipynb",
+        "ben2/01_small/01_small.ipynb",
+        "c-d/01_small/my work (1).ipynb",
+    }, done.stderr
+
+
+MISTAKES_OF_AN_INSTRUCTOR = [
+    # what is written where, the commands, words of the answer
+    ("tests/grading/misconceptions/01_small.toml", "[[[", ("validate", "grade"), "01_small.toml"),
+    ("tests/grading/misconceptions/01_small.toml", lambda text: text.replace("replace", "repalce"), ("grade",), "missing"),
+    ("solutions/01_small/01_small.ipynb", "{{{", ("validate", "grade"), "01_small.ipynb is not a notebook"),
+    ("solutions/01_small/01_small.ipynb", "{}", ("grade",), "01_small.ipynb is not a notebook"),
+    ("solutions/01_small/01_small.ipynb", lambda text: text.replace("def probe", "def def probe"), ("validate", "grade"), "not valid Python"),
+    (".grading", "a file in the place of a folder", ("validate", "grade"), "/.grading"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "content", "commands", "says"), MISTAKES_OF_AN_INSTRUCTOR)
+def test_an_instructors_mistake_is_one_message(room, path, content, commands, says):
+    room.hand_in("ada", solved())
+    path = room.root / path
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.write_text(content(path.read_text()) if callable(content) else content)
+    for command in commands:
+        done = room.tito(command, "01")
+        assert done.returncode == 1 and says in done.stderr and "try:" in done.stderr, (command, done)
+
+
+def test_a_gradebook_that_is_not_there_or_held_is_one_message(room):
+    import sqlite3
+
+    room.hand_in("ada", solved())
+    room.db_url = "sqlite:////nonexistent/x.db"
+    for command in (("grade", "01"), ("release", "01", "--no-lint"), ("feedback", "01")):
+        (room.root / "autograded").mkdir(exist_ok=True)
+        done = room.tito(*command)
+        assert done.returncode == 1 and "unable to open database file" in done.stderr and "try:" in done.stderr
+    room.db_url = ""
+    with sqlite3.connect(room.root / "gradebook.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        done = room.tito("grade", "01")
+        assert done.returncode == 1 and "database is locked" in done.stderr and "try:" in done.stderr
+    assert (room.root / "modules" / "01_small" / "01_small.ipynb").is_file()
 
 
 def kill_and_finish(room, kills: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -70,32 +70,46 @@ def grade(
     own: Annotated[bool, typer.Option("--own", help="beside it, the score on the student's own modules")] = False,
 ) -> None:
     """Grade the submissions of a module that lie in submitted/STUDENT/NN_name/, in parallel, in the sandbox."""
-    from ..console import say
-    from ..grading.classroom import grade_class
+    from ..console import Interrupted, say
+    from ..grading.classroom import grade_class, misplaced, nothing_found
 
     course = here()
     module = course.module(number)
     students = handed_in(course, module, student)
-    failed = 0
-    with progress(f"grading {module.folder}", len(students)) as step:
-        for result in grade_class(course, module, students, workers, regrade):
-            failed += bool(result.problem)
-            step(line_of(result, own and own_score(course, module, result.student)))
-    say(f"{len(students) - failed} of {len(students)} graded. Next: tito feedback {module.nn}, tito scores {module.nn}")
-    if failed:
+    graded, look = 0, misplaced(course, module, student)
+    title = f"grading {module.folder}"
+    try:
+        with (
+            closing(grade_class(course, module, students, workers, regrade)) as results,
+            progress(title, len(students)) as step,
+        ):
+            for result in results:
+                graded += not result.problem
+                look += nothing_found(course, module, result)
+                step(line_of(result, own and own_score(course, module, result.student)))
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted: {graded} graded are kept; run it again to go on.") from None
+    if look:
+        say("To look at:", "bold")
+    for line in look:
+        say(f"    {line}")
+    following = f" Next: tito feedback {module.nn}, tito scores {module.nn}" if graded else ""
+    say(f"{graded} of {len(students)} graded.{following}")
+    if graded < len(students):
         raise typer.Exit(1)
 
 
 def handed_in(course, module, student: str | None) -> list[str]:
     """The students whose folder is there, or the one that is asked for; a Mistake that lists them otherwise."""
+    from ..grading.classroom import misplaced
     from ..release import config
 
     config(course)
     found = sorted(path.parent.name for path in (course.root / "submitted").glob(f"*/{module.folder}") if path.is_dir())
     if student and student not in found or not found:
-        listed = ", ".join(found) or "nobody"
+        listed = ", ".join([*found, *misplaced(course, module)]) or "nobody"
         raise Mistake(
-            f"{student or 'Nobody'} has handed in {module.folder}.",
+            f"{f'{student} has not' if student else 'Nobody has'} handed in {module.folder}.",
             expected=f"submitted/STUDENT/{module.folder}/{module.folder}.ipynb (there: {listed})",
             hint=f"nbgrader collect {module.folder}, or copy the files there",
         )
@@ -153,7 +167,7 @@ def feedback(number: ModuleArgument, student: Student = None) -> None:
     """Write a feedback page for every graded submission of a module: feedback/STUDENT/NN_name/. Of one student, show it here, too."""
     from ..console import say
     from ..grading.marks import to_text, verdict
-    from ..release import api, config, quiet
+    from ..release import api, config, quiet, reason
 
     course = here()
     module = course.module(number)
@@ -168,8 +182,7 @@ def feedback(number: ModuleArgument, student: Student = None) -> None:
         with quiet():
             result = grader.generate_feedback(module.folder, one)
         if not result["success"]:
-            lines = (result.get("error") or result.get("log") or "no reason given").strip().splitlines()
-            raise Mistake(f"{one}: no feedback: {lines[-1]}", hint=f"tito grade {module.nn} --student {one}")
+            raise Mistake(f"{one}: no feedback: {reason(result)}", hint=f"tito grade {module.nn} --student {one}")
         say(f"feedback/{one}/{module.folder}")
     if student:
         marks = marks_of(course, module)
@@ -267,6 +280,8 @@ def stats(
 
     course = here()
     module = course.module(number)
+    if output and output.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise Mistake(f"{output} is no picture's name.", expected=".png, .pdf or .svg", hint=f"-o {module.folder}.png")
     verdicts = verdicts_of(course, module, marks_of(course, module))
     rows = statistics(verdicts)
     if not rows:

@@ -28,7 +28,7 @@ from pathlib import Path
 from ..course import Course
 from ..files import write_atomic
 from ..registry import Module
-from ..release import api, config, quiet
+from ..release import Aside, api, config, fresh, quiet, reason
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ def in_parallel(
 ) -> Iterator[Result]:
     prepare(course, module)
     team = [Worker(course, module) for _ in range(min(workers, len(waiting)))]
+    busy: dict[Worker, str] = {}
     try:
-        busy = {worker: worker.give(waiting.popleft()) for worker in team}
+        for worker in team:
+            busy[worker] = worker.give(waiting.popleft())
         while busy:
             ready = wait([thing for worker in busy for thing in (worker.connection, worker.process.sentinel)])
             for worker in [w for w in busy if w.connection in ready or w.process.sentinel in ready]:
@@ -88,8 +90,12 @@ def in_parallel(
                 if waiting:
                     busy[worker] = worker.give(waiting.popleft())
     finally:
+        for worker in team:  # each holds the ends of those before it: let go of all, then wait
+            worker.dismiss(interrupted=worker in busy)
         for worker in team:
             worker.end()
+        for worker in busy:
+            worker.aside.settle(False)
 
 
 def prepare(course: Course, module: Module) -> None:
@@ -101,12 +107,28 @@ def prepare(course: Course, module: Module) -> None:
     protected = os.environ.get("TITO_UNPROTECTED") != "1"
     with Grader(release_at(course.notebook(module), course.root), protected=protected) as grader:
         grader.expected(int(config(course).get("Judge", {}).get("seed", 0)))
+        points = {task.test.grade_id: task.points for task in grader.source.tasks.values()}
+    if not points.items() <= registered(course, module).items():
+        fresh(course, module, register=True)
+
+
+def registered(course: Course, module: Module) -> dict[str, float]:
+    """The points of each test cell that the gradebook knows; a fresh clone's knows none."""
+    from nbgrader.api import MissingEntry
+
+    with api(course).gradebook as gradebook:
+        try:
+            cells = gradebook.find_notebook(module.folder, module.folder).grade_cells
+            return {cell.name: cell.max_score for cell in cells}
+        except MissingEntry:
+            return {}
 
 
 class Worker:
     """A process with nbgrader loaded and a sandbox that stays warm; it gets a student's name and answers with a Result."""
 
     def __init__(self, course: Course, module: Module) -> None:
+        self.course, self.module = course, module
         self.connection, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("fork")
         self.process = context.Process(target=serve, args=(course, module, theirs, self.connection))
@@ -115,19 +137,29 @@ class Worker:
 
     def give(self, student: str) -> str:
         self.began = time.perf_counter()
+        self.aside = Aside(self.course, self.course.root / "autograded" / student / self.module.folder)
         self.connection.send(student)
         return student
 
     def take(self, student: str) -> Result:
         try:
-            return self.connection.recv()
+            result = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            seconds = time.perf_counter() - self.began
-            return Result(student, seconds=seconds, problem=f"the grader ended with exit code {self.process.exitcode}")
+            seconds, problem = (
+                time.perf_counter() - self.began,
+                f"the grader ended with exit code {self.process.exitcode}",
+            )
+            result = Result(student, seconds=seconds, problem=problem)
+        self.aside.settle(not result.problem)
+        return result
+
+    def dismiss(self, interrupted: bool = False) -> None:
+        self.connection.close()
+        if interrupted:
+            self.process.terminate()
 
     def end(self) -> None:
-        self.connection.close()
         self.process.join(5)
         if self.process.is_alive():
             self.process.terminate()
@@ -143,6 +175,9 @@ def serve(course: Course, module: Module, connection: Connection, other_end: Con
 
     other_end.close()
     die_with_parent()
+    signal.signal(
+        signal.SIGINT, lambda *_: None
+    )  # Ctrl-C reaches every process; it is for the one that says what is kept
     os.chdir(course.root)
     warnings.filterwarnings("ignore", module="nbgrader")  # SQLAlchemy's, about nbgrader's own code
     nbgrader.apps.api.Autograde = AutogradeAll  # it gets one student at a time, who may have handed in my work.txt
@@ -173,11 +208,31 @@ def grade_one(autograder, module: Module, student: str) -> Result:
         answer = autograder.autograde(module.folder, student)
     seconds = time.perf_counter() - began
     if not answer["success"]:
-        lines = (answer.get("error") or answer.get("log") or "no reason given").strip().splitlines()
-        return Result(student, seconds=seconds, problem=lines[-1])
+        return Result(student, seconds=seconds, problem=reason(answer))
     with autograder.gradebook as gradebook:
         submission = gradebook.find_submission(module.folder, student)
         return Result(student, submission.score, submission.max_score, seconds)
+
+
+def nothing_found(course: Course, module: Module, result: Result) -> list[str]:
+    """`student: why` for a submission in which no task was found or begun; empty for any other."""
+    if result.problem or result.score:
+        return []
+    path = course.root / "autograded" / result.student / module.folder / f"{module.folder}.ipynb"
+    verdict = json.loads(path.read_text(encoding="utf-8"))["metadata"]["tinytorch"].get("grade")
+    if verdict is None or any(task["attempted"] for task in verdict["tasks"].values()):
+        return []
+    return [f"{result.student}: {' '.join(verdict['remarks']) or 'every blank is as it was given.'}"]
+
+
+def misplaced(course: Course, module: Module, student: str | None = None) -> list[str]:
+    """Notebooks of the module that lie elsewhere than in submitted/STUDENT/NN_name/, where nobody looks for them."""
+    submitted, found = course.root / "submitted", []
+    for path in sorted(submitted.rglob(f"*{module.folder}*.ipynb")):
+        who, *rest = path.relative_to(submitted).parts
+        if ".ipynb_checkpoints" not in rest and rest[:-1][:1] != [module.folder] and student in (None, who):
+            found.append(f"{course.show(path)}: not graded, it does not lie in submitted/STUDENT/{module.folder}/")
+    return found
 
 
 class Records:
