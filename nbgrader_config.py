@@ -19,6 +19,12 @@ if os.environ.get("NBGRADER_DB_URL"):
 # Where released assignments are fetched from and submissions handed in, when students and graders share a machine.
 c.Exchange.root = os.environ.get("NBGRADER_EXCHANGE", str(ROOT / "_exchange"))
 
+# `nbgrader zip_collect` knows by it whose file it is, here in a download from Canvas, where adalovelace_LATE_81_9004_02_autograd-1.ipynb
+# is late and handed in a second time. Another platform's names need another expression with these two groups.
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*/(?P<student_id>[^/_]+)_(?:LATE_)?\d+_\d+_(?P<file_id>[^/]+?)(?:-\d+)?\.ipynb$"
+)
+
 # What stands in a blank; `tito test` knows by it that a task has not been started.
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
