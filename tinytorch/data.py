@@ -22,6 +22,7 @@ import signal
 import sys
 import time
 import traceback
+import weakref
 from bisect import bisect_right
 from collections import deque
 from contextlib import contextmanager, suppress
@@ -204,11 +205,19 @@ class RandomSampler(Sampler):
     def __init__(self, data_source, replacement=False, num_samples=None, generator=None):
         if num_samples is not None and num_samples <= 0:
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
-        self.data_source, self.replacement, self.generator = data_source, replacement, generator
-        self.num_samples = num_samples or len(data_source)
+        self.data_source, self.replacement, self.generator, self._num_samples = data_source, replacement, generator, num_samples
+
+    @property
+    def num_samples(self):
+        """As many as were asked for, or as the dataset has now."""
+        return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def order(self, rng):
-        return random_order(len(self.data_source), rng, self.replacement, self.num_samples)
+        n, order = len(self.data_source), []
+        while n and len(order) < self.num_samples:  # more than there are: several permutations
+            wanted = self.num_samples - len(order)
+            order += random_order(n, rng, self.replacement, wanted if self.replacement else min(n, wanted))
+        return order
 
     def __len__(self):
         return self.num_samples
@@ -635,7 +644,7 @@ class _Whole:
         dataset = self.dataset
         while type(dataset) is Subset:
             dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
-        return [wrap(t.array[indices]) for t in dataset.tensors]
+        return [wrap(t.array[list(indices)]) for t in dataset.tensors]
 
 
 class _Single:
@@ -824,6 +833,13 @@ class _Answers:
         self.epoch = epoch
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #74a3787b
+class _Place:
+    """How far one loop over a loader has come: the epoch's seed, and the batches that it has given."""
+
+    def __init__(self, seed, batches):
+        self.seed, self.batches = seed, batches
+
+
 class DataLoader:
     """Batches of a dataset: `for inputs, targets in DataLoader(dataset, batch_size=64, shuffle=True)`.
 
@@ -855,7 +871,7 @@ class DataLoader:
             self.sampler = sampler if sampler is not None else RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         inner = getattr(batch_sampler, "sampler", None) if batch_sampler is not None else sampler
         self.generator = generator or getattr(inner, "generator", None)
-        self._epoch_seed, self._given, self._resume = None, 0, None
+        self._place, self._resume = None, None
         single = batch_size is None and batch_sampler is None
         self.collate_fn = collate_fn or (default_convert if single else default_collate)
         whole = self.collate_fn is default_collate and _Whole.fits(dataset)
@@ -883,15 +899,17 @@ class DataLoader:
 
     def __len__(self):
         if self.streams:
-            raise TypeError("a DataLoader over an IterableDataset has no length: count the batches in the loop, or make it a Dataset")
+            if not hasattr(self.dataset, "__len__"):
+                raise TypeError("a DataLoader over an IterableDataset has no length: count the batches in the loop, give the dataset a __len__, or make it a Dataset")
+            return len(self.dataset) if self.batch_size is None else count_batches(len(self.dataset), self.batch_size, self.drop_last)
         if self.batch_sampler is not None:
             return len(self.batch_sampler)
         return len(self.sampler) if self.batch_size is None else count_batches(len(self.sampler), self.batch_size, self.drop_last)
 
     def state_dict(self):
         """Where the present epoch stands: its seed and how many batches it has given. Between epochs: no seed."""
-        resumed = self._resume or {"seed": self._epoch_seed, "batches": self._given}
-        return {**resumed, "generator": self.generator.source().bit_generator.state if self.generator else None}
+        place = self._resume or (vars(self._place) if self._place else {"seed": None, "batches": 0})
+        return {**place, "generator": self.generator.source().bit_generator.state if self.generator else None}
 
     def load_state_dict(self, state):
         """The next iteration goes on after the batches that were given when state_dict was taken."""
@@ -902,14 +920,16 @@ class DataLoader:
     def __iter__(self):
         resume, self._resume = self._resume, None
         seed = resume["seed"] if resume else int((self.generator or default_generator).source().integers(1 << 62))
-        self._epoch_seed, self._given = seed, resume["batches"] if resume else 0
-        if self.streams and self._given:
+        place, outer = _Place(seed, resume["batches"] if resume else 0), self._place and weakref.ref(self._place)
+        self._place = place
+        if self.streams and place.batches:
             raise RuntimeError("a stream cannot be resumed in the middle of an epoch: load the state at the end of one")
-        requests = islice(enumerate(self._requests(np.random.default_rng(seed))), self._given, None)
+        requests = islice(enumerate(self._requests(np.random.default_rng(seed))), place.batches, None)
         for batch in (self._in_workers if self.num_workers else self._here)(requests, seed):
-            self._given += 1
+            place.batches += 1
+            self._place = place
             yield batch
-        self._epoch_seed, self._given = None, 0
+        self._place = outer and outer()  # within another loop over the same loader, that one goes on
 
     def _requests(self, rng):
         """What to read for each batch: lists of indices, or sizes for a stream. A sampler of one's own must

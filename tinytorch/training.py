@@ -202,6 +202,8 @@ def flatten(value, arrays):
         return {"$dict": [[key, flatten(item, arrays)] for key, item in value.items()]}  # pairs: keys may be ints
     if isinstance(value, (list, tuple)):
         return {f"${type(value).__name__}": [flatten(item, arrays) for item in value]}
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"a checkpoint holds numbers, text, arrays, dicts and lists, not {type(value).__name__}")
@@ -425,6 +427,8 @@ def check_config(trainer):
     held = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
     if not any(id(p) in held for p in trainer.model.parameters()):
         raise ValueError("optimizer must hold parameters of the model, got none of them; build it from model.parameters()")
+    if trainer.schedule == "step" and isinstance(trainer.scheduler, ReduceLROnPlateau):
+        raise ValueError("schedule must be 'epoch' for a ReduceLROnPlateau, which looks at the loss of an epoch, got 'step'")
     if trainer.nonfinite == "restore" and trainer.folder is None:
         raise ValueError("nonfinite='restore' goes back to a checkpoint, so folder must be given, got None")
 
@@ -486,8 +490,11 @@ class Trainer:
 
     def step_on(self, batches):
         """Train on a group of batches, in halves when memory is short; keep the loss for the history. Called by
-        run_epoch.
+        run_epoch. TypeError for inputs that are no Tensor or array: their length would not be the number of samples.
         """
+        for inputs, _ in batches:
+            if isinstance(inputs, (tuple, list, dict)):
+                raise TypeError(f"a batch's inputs must be one Tensor, got a {type(inputs).__name__}: give a collate_fn that makes one of them, and let the model take it apart")
         try:
             loss = self._step_in_memory(batches)
         except NonFiniteError as error:
@@ -538,7 +545,10 @@ class Trainer:
             raise KeyboardInterrupt
 
     def _close_epoch(self, validation):
-        record = {"epoch": self.epoch + 1, "lr": self.optimizer.param_groups[0]["lr"], "train_loss": self.loss_sum / max(self.samples, 1)}
+        if not self.groups:
+            raise ValueError("the loader gave no batches to train on; is the dataset empty, used up, or smaller than a batch with drop_last=True?")
+        train_loss = self.loss_sum / self.samples if self.samples else math.nan  # nan: every batch was skipped
+        record = {"epoch": self.epoch + 1, "lr": self.optimizer.param_groups[0]["lr"], "train_loss": train_loss}
         if validation is not None:
             record.update({f"val_{name}": value for name, value in self.evaluate(validation).items()})
         self.history.append(record)
@@ -696,7 +706,8 @@ class Trainer:
         state, self._loader_state = self._loader_state, None
         if state is not None and hasattr(self.loader, "load_state_dict"):
             self.loader.load_state_dict(state)
-            return self.loader
+            drained = isinstance(state, dict) and state.get("seed", 0) is None  # for the last group, a short one
+            return iter(()) if self.groups and drained else self.loader
         return skip(self.loader, self.groups * self.accumulate) if self.groups else self.loader
 
     def save(self):

@@ -218,3 +218,41 @@ def test_options_that_do_not_fit(options, words):
 def test_unknown_task():
     with pytest.raises(ValueError, match="language_model"):
         d.make_loader(numbers(), task="translation")
+
+
+def test_a_loop_within_a_loop_over_the_same_loader():
+    """Each has its own place; the state is that of the loop that goes on."""
+    loader = d.DataLoader(range(12), 2, shuffle=True)
+    outer = iter(loader)
+    next(outer)
+    assert len(list(loader)) == 6
+    next(outer)
+    state = loader.state_dict()
+    assert state["batches"] == 2
+    left = [batch.tolist() for batch in outer]
+    assert loader.state_dict()["seed"] is None
+    loader.load_state_dict(state)
+    assert [batch.tolist() for batch in loader] == left
+    abandoned = next(iter(loader))
+    assert len(abandoned) == 2 and loader.state_dict()["batches"] == 1
+    assert len(list(loader)) == 6 and loader.state_dict()["seed"] is None
+
+
+def test_more_samples_than_there_are_and_a_dataset_that_grows():
+    data = [0, 1, 2]
+    order = list(d.RandomSampler(data, num_samples=8))
+    assert len(order) == 8 and sorted(order[:3]) == sorted(order[3:6]) == [0, 1, 2]
+    loader = d.DataLoader(data, shuffle=True)
+    data += [3, 4]
+    assert len(loader) == 5 == len(list(loader))
+
+
+def test_lengths_of_streams_and_batches_of_tuples():
+    class Known(Stream):
+        def __len__(self):
+            return 7
+
+    assert len(d.DataLoader(Known(), 2)) == 4 and len(d.DataLoader(Known(), 2, drop_last=True)) == 3
+    rows = d.TensorDataset(tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    batches = [batch.tolist() for (batch,) in d.DataLoader(rows, batch_sampler=[(0, 2), (1,)])]
+    assert batches == [[[1, 2], [5, 6]], [[3, 4]]]

@@ -232,3 +232,8 @@ def test_version_1_an_old_run_goes_on_to_its_end(tmp_path):
     unbroken.fit(batches, epochs=epochs)
     check_close(old, unbroken)
     assert checkpoints(tmp_path)[-1].read_bytes().startswith(b"tinytorch checkpoint 2 ")
+
+
+def test_numpy_scalars_are_kept_as_numbers():
+    state = unpack(pack({"lr": np.float64(0.1), "seen": np.int64(3), "good": np.bool_(True)}))
+    assert state == {"lr": 0.1, "seen": 3, "good": True} and type(state["seen"]) is int

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from runs import At, deep_trainer, differences, same, shuffled
+from runs import At, deep_trainer, differences, noise_free_line, same, shuffled, weights
 
-from tinytorch.data import DataLoader
+from tinytorch.data import DataLoader, Subset
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import CosineAnnealingLR
 from tinytorch.tensor import randn
@@ -265,3 +265,78 @@ def test_sigkill_at_random_moments(tmp_path, kills):
     a, b = (unpack((tmp_path / name / "end").read_bytes()) for name in "ab")
     assert a["step"] == 4 * epochs and not list(differences(a, b))
     assert len(checkpoints(tmp_path / "b")) == 2
+
+
+# the last group of an epoch may be a short one: it is drained from the loader before it is trained on
+
+
+class Stop(Callback):
+    """Interrupts once, where it is told: after a step, or at the end of an epoch."""
+
+    def __init__(self, where):
+        self.where, self.done = where, False
+
+    def stop(self, here):
+        if here == self.where and not self.done:
+            self.done = True
+            raise KeyboardInterrupt
+
+    def on_step_end(self, trainer):
+        self.stop(trainer.step)
+
+    def on_epoch_end(self, trainer):
+        self.stop(f"epoch {trainer.epoch}")
+
+
+@pytest.mark.parametrize("from_disk", [False, True], ids=["fit again", "resume"])
+@pytest.mark.parametrize("accumulate", [2, 3, 100])
+@pytest.mark.parametrize("where", [1, 2, 3, "epoch 1", "validation"])
+def test_07_4_resume_where_the_last_group_is_a_short_one(tmp_path, where, accumulate, from_disk):
+    data = Subset(noise_free_line(), range(40))  # 5 batches of 8
+
+    def train(folder, stop):
+        def metric(outputs, targets):
+            stop.stop("validation")
+            return 0.0
+
+        trainer = deep_trainer(folder, accumulate=accumulate, callbacks=[stop], metrics={"metric": metric})
+        loader, validation = shuffled(data), shuffled(data)
+        try:
+            trainer.fit(loader, validation, epochs=2)
+        except KeyboardInterrupt:
+            if from_disk:
+                trainer, loader = (
+                    deep_trainer(folder, accumulate=accumulate, metrics={"metric": metric}),
+                    shuffled(data),
+                )
+                assert trainer.resume()
+            trainer.fit(loader, validation, epochs=2)
+        trainer.callbacks = []
+        return trainer
+
+    unbroken, broken = train(tmp_path / "a", Stop(None)), train(tmp_path / "b", Stop(where))
+    assert broken.step == unbroken.step == 2 * -(-5 // accumulate)
+    assert broken.history == unbroken.history
+    assert all((value == weights(broken)[name]).all() for name, value in weights(unbroken).items())
+
+
+def test_07_4_resume_after_a_look_at_the_same_loader_within_the_epoch():
+    class Look(Callback):
+        def __init__(self, stop):
+            self.stop = stop
+
+        def on_step_end(self, trainer):
+            trainer.evaluate(trainer.loader)
+            if trainer.step == self.stop:
+                signal.raise_signal(signal.SIGINT)
+
+    found = []
+    for stop in (None, 2):
+        trainer, loader = deep_trainer(callbacks=[Look(stop)]), shuffled(noise_free_line())
+        try:
+            trainer.fit(loader, epochs=2)
+        except KeyboardInterrupt:
+            assert trainer.step == 2
+            trainer.fit(loader, epochs=2)
+        found.append(trainer)
+    same(*found)

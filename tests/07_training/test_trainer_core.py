@@ -272,3 +272,28 @@ def test_callbacks_hear_everything_in_order(line):
     steps = [At(i, lambda trainer: Listener.heard.append(f"step {trainer.step}")) for i in range(1, 5)]
     linear_trainer(callbacks=[Listener(), *steps]).fit(DataLoader(line, 32), epochs=2)
     assert Listener.heard == ["start", "step 1", "step 2", "epoch 1", "step 3", "step 4", "epoch 2", "end"]
+
+
+def test_a_plateau_goes_by_epochs():
+    with pytest.raises(ValueError, match="schedule must be 'epoch' for a ReduceLROnPlateau"):
+        spied(scheduler=ReduceLROnPlateau, schedule="step")
+
+
+@pytest.mark.parametrize("loader", [[], iter(())], ids=["empty", "used up"])
+def test_an_epoch_without_a_batch_is_refused(loader):
+    with pytest.raises(ValueError, match="gave no batches to train on"):
+        linear_trainer().fit(loader, epochs=1)
+
+
+@pytest.mark.filterwarnings("ignore:epoch 1")
+def test_an_epoch_of_which_nothing_was_good_has_no_loss():
+    trainer = linear_trainer(nonfinite="skip")
+    history = trainer.fit([(tensor([[np.nan, 1.0]]), tensor([[1.0]]))], epochs=1)
+    assert np.isnan(history[0]["train_loss"])
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_inputs_of_several_parts_are_refused(kind):
+    x = tensor([[1.0, 2.0]])
+    with pytest.raises(TypeError, match=f"one Tensor, got a {kind.__name__}: give a collate_fn"):
+        linear_trainer().fit([(kind((x, x)), tensor([[1.0]]))], epochs=1)
