@@ -78,6 +78,12 @@ def graded(tmp_path_factory):
     link = course.root / "submitted" / "links" / course.name
     link.mkdir(parents=True)
     (link / "00_small.ipynb").symlink_to(course.root / "submitted" / HONEST[0] / course.name / "00_small.ipynb")
+    (link / "solution.txt").symlink_to(course.root / "solutions" / course.name / "00_small.ipynb")
+    other = course.root / "submitted" / "linked-folder"
+    other.mkdir()
+    (other / course.name).symlink_to(course.root / "submitted" / HONEST[0] / course.name)
+    named = course.root / "submitted" / HONEST[0] / course.name / os.fsdecode(b"notes-\xff.txt")
+    named.write_text("a name that is no text")
     folder = course.root / "submitted" / "a-folder" / course.name / "00_small.ipynb"
     folder.mkdir(parents=True)
     beside = course.root / "submitted" / "files-beside" / course.name
@@ -101,14 +107,16 @@ def test_hostile_submission(graded, one):
 
 
 def test_files_that_are_not_the_students_own(graded):
-    assert graded.found["links"] == graded.found["a-folder"] == dict.fromkeys(ALL, 0)
+    nothing = dict.fromkeys(ALL, 0)
+    assert graded.found["links"] == graded.found["a-folder"] == graded.found["linked-folder"] == nothing
+    assert not (graded.root / "autograded" / "links" / graded.name / "solution.txt").exists()
     assert graded.found["files-beside"] == {**ALL, "00-3": 0, "00-4": 0}
 
 
 def test_the_others_are_as_they_were(graded):
     assert graded.found[HONEST[0]] == ALL
     assert {**ALL, "00-4": 0} == graded.found[HONEST[1]]
-    assert len(graded.found) == len(SUBMISSIONS) + len(HONEST) + 3
+    assert len(graded.found) == len(SUBMISSIONS) + len(HONEST) + 4
 
 
 def test_the_course_is_as_it_was(graded):

@@ -261,8 +261,9 @@ class Records:
         digest = hashlib.sha256(self.release.result_key(None, 0).encode())
         folder = self.course.root / "submitted" / student / self.module.folder
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").digest()
+            digest.update(os.fsencode(path.relative_to(folder)) + b"\0" + content)  # a name may be no text
         return digest.hexdigest()
 
     def path(self, student: str) -> Path:

@@ -147,12 +147,23 @@ def fullest(path: Path, reference: Path) -> tuple[bytes | None, list[str]]:
 
 def read_file(path: Path) -> tuple[bytes | None, list[str]]:
     """A file's bytes; links are not followed, because they may lead to what is not the student's."""
-    if path.is_symlink() or path.resolve() != path.parent.resolve() / path.name:
+    if any(place.is_symlink() for place in (path, *path.parents[:2])):  # the file, the module's folder, the student's
         return None, [f"{path.name} is a link; links are not followed."]
     if not path.is_file():
         return None, []
     with path.open("rb") as stream:
         return stream.read(33 * 2**20), []
+
+
+def remove_what_was_linked(coursedir: Any, about: dict) -> None:
+    """nbgrader has copied the files beside the notebook, also what links among them led to: that would come back as feedback."""
+    places = (coursedir.submitted_directory, coursedir.autograded_directory)
+    submitted, copied = (Path(coursedir.format_path(place, about["student"], about["assignment"])) for place in places)
+    linked = submitted.is_symlink() or submitted.parent.is_symlink()
+    for path in copied.rglob("*"):
+        original = submitted / path.relative_to(copied)
+        if path.is_file() and path.suffix != ".ipynb" and (linked or original.is_symlink()):
+            path.unlink()
 
 
 # --------------------------------------------------------------------------------------------------------------- repair
@@ -163,6 +174,7 @@ class Repair(NbGraderPreprocessor):
 
     def preprocess(self, nb: Any, resources: dict) -> tuple[Any, dict]:
         coursedir, about = self.parent.parent.coursedir, resources["nbgrader"]
+        remove_what_was_linked(coursedir, about)
         source = source_at(source_path(coursedir, about["assignment"], about["notebook"]))
         data, found = resources.pop("tinytorch"), nb.metadata["tinytorch"]["remarks"]
         submission = repair(source, data)
