@@ -185,3 +185,17 @@ def test_a_path_must_be_there_and_a_text_is_the_notebook(tmp_path):
         assert grade(release, there).scores() == FULL
     for nothing in (None, "", b""):
         assert grade(release, nothing).points == 0
+
+
+def test_the_time_of_a_submission_is_limited_as_a_whole(grader, monkeypatch):
+    """Cells that sleep as long as they may, in the run of the whole and again for each task by itself."""
+    limits = Limits(cell_seconds=2, total_seconds=1.5, probe_seconds=1, probe_total_seconds=0.1, memory=2**30)
+    notebook, runs = small.solved(), []
+    for place in range(8):
+        cell = {"cell_type": "code", "metadata": {}, "source": f"import time\ntime.sleep(0.9)  # {place}"}
+        notebook["cells"].insert(1, {**cell, "outputs": [], "execution_count": None})
+    with Grader(grader.release, limits=limits) as slow:
+        run = slow.sandbox.run
+        monkeypatch.setattr(slow.sandbox, "run", lambda job: runs.append(1) or run(job))
+        assert slow.grade(notebook).points == 0
+    assert len(runs) <= 3
