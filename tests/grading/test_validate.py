@@ -58,6 +58,13 @@ def test_holes_in_probes(tmp_path):
     } <= nothing
 
 
+def test_a_task_whose_answers_are_always_the_same(tmp_path):
+    changes = {"list(rng.normal(size=7))": "[3.0, 1.0, 2.0]", "helper(rng.normal(size=6))": "[4.0, 1.0]"}
+    found = findings(tmp_path, {**MENDED, **changes})
+    message = "no probe depends on the seed: a table of answers would pass; draw from rng"
+    assert ("reference", "00.4", message) in found and {task for _, task, said in found if said == message} == {"00.4"}
+
+
 def test_a_reference_that_fails_its_own_probe(tmp_path):
     ((gate, _, message),) = findings(tmp_path, {"return median(list(rng.normal(size=7)))": "return 1 / 0"})
     assert gate == "reference" and "ZeroDivisionError" in message

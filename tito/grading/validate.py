@@ -75,6 +75,10 @@ def reference_scores_all(grader: Grader, expected: dict[str, Outcomes], seed: in
     for id in grader.source.tasks:
         for name in differing(expected[id], everything[id]):
             yield Finding("reference", id, f"{name} depends on an example that is left out when a submission is graded")
+    another = grader.expected(seed + 1)
+    for id in grader.source.tasks:
+        if not differing(expected[id], another[id]):
+            yield Finding("reference", id, "no probe depends on the seed: a table of answers would pass; draw from rng")
 
 
 def blank_scores_nothing(grader: Grader, expected: dict[str, Outcomes], seed: int) -> Iterator[Finding]:
