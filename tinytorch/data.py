@@ -898,13 +898,12 @@ class DataLoader:
             raise ValueError("an IterableDataset has no indices: shuffle, sampler and batch_sampler cannot be used with it; shuffle in its __iter__, or make it a Dataset")
 
     def __len__(self):
-        if self.streams:
-            if not hasattr(self.dataset, "__len__"):
-                raise TypeError("a DataLoader over an IterableDataset has no length: count the batches in the loop, give the dataset a __len__, or make it a Dataset")
-            return len(self.dataset) if self.batch_size is None else count_batches(len(self.dataset), self.batch_size, self.drop_last)
+        if self.streams and not hasattr(self.dataset, "__len__"):
+            raise TypeError("a DataLoader over an IterableDataset has no length: count the batches in the loop, give the dataset a __len__, or make it a Dataset")
         if self.batch_sampler is not None:
             return len(self.batch_sampler)
-        return len(self.sampler) if self.batch_size is None else count_batches(len(self.sampler), self.batch_size, self.drop_last)
+        n = len(self.dataset if self.streams else self.sampler)
+        return n if self.batch_size is None else count_batches(n, self.batch_size, self.drop_last)
 
     def state_dict(self):
         """Where the present epoch stands: its seed and how many batches it has given. Between epochs: no seed."""

@@ -302,15 +302,24 @@ OPTIONS = [
 ]
 
 
+def example(name, seed):
+    """Inputs, and targets that the loss of this name takes."""
+    x, y = np.random.default_rng(seed).uniform(0.1, 0.9, (2, 4, 3)).astype("f")
+    return x, np.array([0, 1, 2, 2]) if name in ("CrossEntropyLoss", "NLLLoss") else y
+
+
+def as_given(t, options):
+    """The options of a loss, with lists as Tensors of library t."""
+    return {key: t.tensor(value) if isinstance(value, list) else value for key, value in options.items()}
+
+
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("name, options", OPTIONS, ids=str)
 def test_classes_pass_on_every_option(name, options, reduction):
-    rng = np.random.default_rng(7)
-    x, y = rng.uniform(0.1, 0.9, (2, 4, 3)).astype("f")
-    y = np.array([0, 1, 2, 2]) if name in ("CrossEntropyLoss", "NLLLoss") else y
+    x, y = example(name, seed=7)
     found = []
     for t in (torch, tinytorch):
-        given = {key: t.tensor(value) if isinstance(value, list) else value for key, value in options.items()}
+        given = as_given(t, options)
         layer, a = getattr(t.nn, name)(reduction=reduction, **given), t.tensor(x, requires_grad=True)
         loss = layer(a, t.tensor(y))
         loss.sum().backward()
@@ -346,12 +355,10 @@ def test_weights_that_sum_to_zero(weight):
 @pytest.mark.parametrize("name, options", OPTIONS, ids=str)
 def test_options_are_attributes_that_can_be_set(name, options):
     """A loss made with the defaults, whose options are set later, is the loss made with them."""
-    rng = np.random.default_rng(8)
-    x, y = rng.uniform(0.1, 0.9, (2, 4, 3)).astype("f")
-    y = np.array([0, 1, 2, 2]) if name in ("CrossEntropyLoss", "NLLLoss") else y
+    x, y = example(name, seed=8)
     found = []
     for t in (torch, tinytorch):
-        given = {key: t.tensor(value) if isinstance(value, list) else value for key, value in options.items()}
+        given = as_given(t, options)
         layer = getattr(t.nn, name)()
         before = {key: getattr(layer, key) for key in given | {"reduction": None}}
         for key, value in (given | {"reduction": "sum"}).items():

@@ -146,11 +146,8 @@ class Worker:
             result = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            seconds, problem = (
-                time.perf_counter() - self.began,
-                f"the grader ended with exit code {self.process.exitcode}",
-            )
-            result = Result(student, seconds=seconds, problem=problem)
+            problem = f"the grader ended with exit code {self.process.exitcode}"
+            result = Result(student, seconds=time.perf_counter() - self.began, problem=problem)
         self.aside.settle(not result.problem)
         return result
 
@@ -175,9 +172,8 @@ def serve(course: Course, module: Module, connection: Connection, other_end: Con
 
     other_end.close()
     die_with_parent()
-    signal.signal(
-        signal.SIGINT, lambda *_: None
-    )  # Ctrl-C reaches every process; it is for the one that says what is kept
+    # Ctrl-C reaches every process; it is for the one that says what is kept.
+    signal.signal(signal.SIGINT, lambda *_: None)
     os.chdir(course.root)
     warnings.filterwarnings("ignore", module="nbgrader")  # SQLAlchemy's, about nbgrader's own code
     nbgrader.apps.api.Autograde = AutogradeAll  # it gets one student at a time, who may have handed in my work.txt

@@ -380,8 +380,6 @@ class Grader:
     def _grade(self, data: bytes | str | dict | None, seed: int) -> Grade:
         began = time.perf_counter()
         repaired = repair(self.source, data)
-        limits = self.sandbox.limits
-        most = limits.total_seconds + limits.probe_total_seconds  # what one run may take; then no task is run by itself
         tasks = [task for id, task in self.source.tasks.items() if id in repaired.attempted]
         run = self.run(whole(self.source, repaired, self.everything), tasks, seed) if tasks else Run()
         expected = self.expected(seed) if tasks else {}
@@ -394,8 +392,7 @@ class Grader:
                 results[id] = TaskResult(id, task.title, 0.0, task.points, attempted=False, found=there)
                 continue
             found, note, again = first[id], "", None
-            late = time.perf_counter() - began > most
-            if id in failed and not late and self._worthwhile(task, repaired, run, failed, seed):
+            if id in failed and not self._late(began) and self._worthwhile(task, repaired, run, failed, seed):
                 pieces = alone(self.source, task, repaired, leave_out=stuck(run))
                 again = outcomes(self.run(pieces, [task], seed), task)
                 if passed(expected[id], again) >= passed(expected[id], found):
@@ -405,6 +402,11 @@ class Grader:
                     found = again
             results[id] = self._verdict(task, expected[id], found, note, run, repaired, seed)
         return Grade(self.source.name, results, repaired.remarks, run.ended, time.perf_counter() - began, repaired, run)
+
+    def _late(self, began: float) -> bool:
+        """Whether a submission has had the time that one run may take: then no more of its tasks is run by itself."""
+        limits = self.sandbox.limits
+        return time.perf_counter() - began > limits.total_seconds + limits.probe_total_seconds
 
     def _worthwhile(self, task: Task, submission: Submission, run: Run, failed: set[str], seed: int) -> bool:
         """Whether judging a failed task by itself can change anything."""

@@ -851,11 +851,12 @@ def _needed(rows: list[_Row]) -> list[Piece]:
     seen = set()
     while waiting:
         place, name = waiting.pop()
-        found = binders.get(name, ())
-        earlier = bisect_left(found, place)
-        if not found or (found[max(earlier - 1, 0)], place, name) in seen:
+        if name not in binders:
             continue
-        before = found[max(earlier - 1, 0)]  # or the first after it: used in a function that is called later
+        found = binders[name]
+        before = found[max(bisect_left(found, place) - 1, 0)]  # or the first after it: used in a function called later
+        if (before, place, name) in seen:
+            continue
         seen.add((before, place, name))
         more = {before}
         if name in _data(rows[before].piece.source):
