@@ -19,7 +19,7 @@ FAULTS = {  # what is added to the loss of the bad batch, from the weights w
 }
 
 
-def faulty(fault, num_bad_epochs=(3,), **options):
+def faulty(fault, bad=(3,), **options):
     """A trainer on four batches of 16 in order, the third of which has a fault; and that loader."""
     trainer, seen = linear_trainer(lr=0.05), []
 
@@ -35,7 +35,7 @@ def faulty(fault, num_bad_epochs=(3,), **options):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_07_2_nonfinite_raise_names_epoch_batch_and_step_and_spoils_nothing(fault, tmp_path):
-    trainer, loader = faulty(fault, num_bad_epochs=(7,), folder=tmp_path)
+    trainer, loader = faulty(fault, bad=(7,), folder=tmp_path)
     with pytest.raises(NonFiniteError, match=f"epoch 2, batch 3, step 7: {fault.strip()}"):
         trainer.fit(loader, epochs=3)
     assert np.isfinite(weights(trainer)["weight"]).all()
