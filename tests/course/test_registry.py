@@ -40,7 +40,7 @@ def test_a_module_that_is_here_is_complete(module):
     assert not missing, f"tito export {module.nn}"
     assert (HOME / "modules" / module.folder / f"{module.folder}.ipynb").is_file(), f"tito release {module.nn}"
     assert list((HOME / "tests" / module.folder).glob("test_*.py")), "a module brings its own tests"
-    assert (HOME / "tests/grading/misconceptions" / f"{module.folder}.toml").is_file()
+    assert (HOME / "tests/grading" / module.folder / "misconceptions.toml").is_file()
 
 
 @pytest.mark.parametrize("module", PRESENT, ids=lambda module: module.folder)
