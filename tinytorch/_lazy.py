@@ -6,6 +6,7 @@ builds it.
 
 import sys
 from importlib import import_module
+from types import ModuleType
 
 _MISSING = "{0} is built in module {1:02}: finish it, then run 'tito export {1:02}'"
 
@@ -30,7 +31,8 @@ def attach(package, sources=None, packages=None):
         return value
 
     def listing():
-        return sorted(name for name in {*names, *packages, *vars(sys.modules[package])} if not name.startswith("_"))
+        own = {n for n, value in vars(sys.modules[package]).items() if not isinstance(value, ModuleType)}
+        return sorted(name for name in {*names, *packages, *own} if not name.startswith("_"))
 
     return find, listing
 
