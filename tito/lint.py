@@ -73,7 +73,7 @@ def export_findings(course: Course, module: Module) -> list[str]:
         for name, source in made.items():
             check_file(course, name, source)
     except Mistake as mistake:
-        return [mistake.came]
+        return [mistake.problem]
     wanted = {path.relative_to(course.lib).as_posix() for path in course.targets(module)}
     strange, first = made.keys() - wanted, module.targets[:1]
     if strange or (first and course.targets(module)[0].relative_to(course.lib).as_posix() not in made):

@@ -40,7 +40,7 @@ def test_a_module_that_is_here_is_complete(module):
     assert not missing, f"tito export {module.nn}"
     assert (HOME / "modules" / module.folder / f"{module.folder}.ipynb").is_file(), f"tito release {module.nn}"
     assert list((HOME / "tests" / module.folder).glob("test_*.py")), "a module brings its own tests"
-    assert (HOME / "tests/grading/misconceptions" / f"{module.folder}.toml").is_file()
+    assert (HOME / "tests/grading" / module.folder / "misconceptions.toml").is_file()
 
 
 @pytest.mark.parametrize("module", PRESENT, ids=lambda module: module.folder)
@@ -59,6 +59,18 @@ def test_a_module_imports_only_what_it_needs(module):
                 parts = [*package, *[part for part in parts if part]]
             used = module_of("/".join(parts) + ".py")
             assert used is None or used is module or used.number in module.needs, f"{target} imports {used.folder}"
+
+
+@pytest.mark.parametrize("module", PRESENT, ids=lambda module: module.folder)
+def test_what_is_given_needs_nothing_that_its_module_builds(module):
+    import ast
+
+    assert set(module.given) <= set(module.targets)
+    for target in module.given:
+        for node in ast.walk(ast.parse((HOME / target).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinytorch"):
+                file = node.module.replace(".", "/") + ".py"
+                assert file in module.given or module_of(file) is not module, f"{target} imports {file}"
 
 
 def test_every_test_folder_belongs_to_a_module_or_a_suite():

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import small
 
+from tito.grading.misconceptions import path_of
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -55,8 +57,9 @@ class SmallCourse:
 def make(root: Path) -> SmallCourse:
     (root / "solutions" / "00_small").mkdir(parents=True)
     (root / "solutions" / "00_small" / "00_small.ipynb").write_text(json.dumps(small.source()))
-    (root / "tests" / "grading" / "misconceptions").mkdir(parents=True)
-    (root / "tests" / "grading" / "misconceptions" / "00_small.toml").write_text(small.MISCONCEPTIONS)
+    mistakes = path_of(root, "00_small")
+    mistakes.parent.mkdir(parents=True)
+    mistakes.write_text(small.MISCONCEPTIONS)
     (root / "tinytorch").mkdir()
     (root / "tinytorch" / "__init__.py").write_text("")
     shutil.copy(ROOT / "nbgrader_config.py", root)

@@ -1,7 +1,7 @@
 """A class of six, made from the released notebooks: what `make demo` grades and the tests know the marks of.
 
 Nothing is kept as a copied notebook: a submission is the release with the reference's solutions filled in, and a
-mistake is one of the named ones in `misconceptions/`. `python tests/grading/sample_class.py COURSE` hands the work in.
+mistake is one of the named ones in `NN_name/misconceptions.toml`. `python tests/grading/sample_class.py COURSE` hands the work in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from tito.grading import misconceptions
 from tito.grading.notebook import Source, read_source
 
-MISCONCEPTIONS = Path(__file__).with_name("misconceptions")
+COURSE = Path(__file__).resolve().parents[2]
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
 
@@ -88,10 +88,10 @@ def answers(student: Student, source: Source) -> dict[str, str]:
         return {}
     typed = {cell.id: cell.source for task in source.tasks.values() for cell in task.solutions}
     if student.mistake and student.mistake[0] in source.tasks:
-        known = misconceptions.read(MISCONCEPTIONS / f"{source.name}.toml", source)
+        known = misconceptions.read(misconceptions.path_of(COURSE, source.name), source)
         names = {(entry.task, entry.name): entry for entry in known}
         if student.mistake not in names:
-            raise LookupError(f"{source.name}.toml has no {student.mistake}; it has {sorted(names)}")
+            raise LookupError(f"{source.name} has no {student.mistake}; it has {sorted(names)}")
         typed |= names[student.mistake].patched
     return {cell: without_marks(text) for cell, text in typed.items()}
 

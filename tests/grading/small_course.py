@@ -111,7 +111,7 @@ class TwoModules:
 
     @property
     def misconceptions(self) -> Path:
-        return self.root / "tests" / "grading" / "misconceptions" / "01_small.toml"
+        return self.root / "tests" / "grading" / "01_small" / "misconceptions.toml"
 
     def submitted(self, student: str, name: str = "01_small") -> Path:
         return self.root / "submitted" / student / name / f"{name}.ipynb"

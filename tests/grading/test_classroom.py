@@ -335,8 +335,8 @@ def test_a_download_from_canvas_is_sorted(room):
 
 MISTAKES_OF_AN_INSTRUCTOR = [
     # what is written where, the commands, words of the answer
-    ("tests/grading/misconceptions/01_small.toml", "[[[", ("validate", "grade"), "01_small.toml"),
-    ("tests/grading/misconceptions/01_small.toml", lambda text: text.replace("replace", "repalce"), ("grade",), "missing"),
+    ("tests/grading/01_small/misconceptions.toml", "[[[", ("validate", "grade"), "01_small/misconceptions.toml"),
+    ("tests/grading/01_small/misconceptions.toml", lambda text: text.replace("replace", "repalce"), ("grade",), "missing"),
     ("solutions/01_small/01_small.ipynb", "{{{", ("validate", "grade"), "01_small.ipynb is not a notebook"),
     ("solutions/01_small/01_small.ipynb", "{}", ("grade",), "01_small.ipynb is not a notebook"),
     ("solutions/01_small/01_small.ipynb", lambda text: text.replace("def probe", "def def probe"), ("validate", "grade"), "not valid Python"),

@@ -18,7 +18,7 @@ import small
 from tests.grading.conftest import make
 from tests.grading.hostile.cells import KINDS
 from tests.grading.hostile.submissions import ABSENT, SUBMISSIONS, base, honest_tasks
-from tests.grading.unusual.work import Work
+from tests.grading.work import Work
 from tito.grading.grade import Grader, Release
 from tito.grading.job import Limits
 from tito.grading.notebook import names, read_source

@@ -15,7 +15,7 @@ from tito.grading.validate import misconception_is_named, validate
 from tito.registry import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
-EQUIVALENTS = ROOT / "tests" / "grading" / "equivalents"
+TABLES = ROOT / "tests" / "grading"
 NOTEBOOKS = [ROOT / "solutions" / module.folder / f"{module.folder}.ipynb" for module in MODULES]
 NOTEBOOKS = [path for path in NOTEBOOKS if path.is_file() and read_source(path).tasks]
 SAMPLE = 24
@@ -58,7 +58,7 @@ def test_feedback_names_every_misconception(grader):
 @needs_sandbox
 def test_a_sample_of_mutants_dies(grader):
     source = grader.source
-    known = mutants.read_equivalents(EQUIVALENTS / f"{source.name}.toml", source)
+    known = mutants.read_equivalents(TABLES / source.name / "equivalents.toml", source)
     reports = mutants.reports(source, mutants.noticed(grader, mutants.chosen(source, SAMPLE)), known)
     survived = [f"{mutant.task}: {mutant.change}" for report in reports for mutant in report.survived]
     assert len(survived) <= SAMPLE * 0.05, survived
@@ -67,6 +67,6 @@ def test_a_sample_of_mutants_dies(grader):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_claimed_equivalent_is_a_mutant(path):
     source = read_source(path)
-    known = mutants.read_equivalents(EQUIVALENTS / f"{path.stem}.toml", source)
+    known = mutants.read_equivalents(TABLES / path.stem / "equivalents.toml", source)
     made = {(id, mutant.change) for id, task in source.tasks.items() for mutant in mutants.mutants_of(task)}
     assert set(known) - made == set()

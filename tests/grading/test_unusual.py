@@ -1,4 +1,4 @@
-"""Right work keeps its points, however unusual: every submission of unusual/ gets full marks."""
+"""Right work keeps its points, however unusual: every submission of NN_name/unusual.py gets full marks."""
 
 import importlib
 import shutil
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.grading.unusual.work import UNUSUAL, Work
+from tests.grading.work import UNUSUAL, Work
 from tito.grading.grade import Grader, Release
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(path.stem for path in Path(__file__).with_name("unusual").glob("[0-9]*.py"))
+MODULES = sorted(path.parent.name for path in Path(__file__).parent.glob("*/unusual.py"))
 for module in MODULES:
-    importlib.import_module(f"tests.grading.unusual.{module}")
+    importlib.import_module(f"tests.grading.{module}.unusual")
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
@@ -23,7 +23,7 @@ pytestmark = [
 
 
 def module_of(change):
-    return change.__module__.rpartition(".")[2]
+    return change.__module__.split(".")[-2]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..console import Mistake
 from ..course import HOME, Course
+from ..grading import misconceptions
 
 MODULES = ("01", "02", "03")
 NBGRADER = "import tito; from nbgrader.apps.nbgraderapp import main; main()"  # tito makes it start three seconds sooner
@@ -41,7 +42,7 @@ def fingerprint() -> str:
     digest = hashlib.sha256()
     tests = HOME / "tests" / "grading"
     files = [HOME / "nbgrader_config.py", HOME / "settings.ini", tests / "sample_class.py"]
-    files += [*tests.glob("misconceptions/*.toml"), *(HOME / "tito").rglob("*.py"), *(HOME / "tinytorch").rglob("*.py")]
+    files += [*tests.glob("*/misconceptions.toml"), *(HOME / "tito").rglob("*.py"), *(HOME / "tinytorch").rglob("*.py")]
     files += [HOME / "solutions" / name / f"{name}.ipynb" for name in assignments()]
     for file in sorted(files):
         digest.update(file.relative_to(HOME).as_posix().encode() + b"\0" + file.read_bytes())
@@ -64,9 +65,10 @@ def prepare(root: Path) -> None:
     for name in ("settings.ini", "nbgrader_config.py"):
         shutil.copy(HOME / name, root)
     shutil.copytree(HOME / "tinytorch", root / "tinytorch", ignore=shutil.ignore_patterns("__pycache__"))
-    mistakes = Path("tests") / "grading" / "misconceptions"
-    shutil.copytree(HOME / mistakes, root / mistakes)
     for name in assignments():
+        mistakes = misconceptions.path_of(root, name)
+        mistakes.parent.mkdir(parents=True)
+        shutil.copy(misconceptions.path_of(HOME, name), mistakes)
         shutil.copytree(HOME / "solutions" / name, root / "solutions" / name)
 
 

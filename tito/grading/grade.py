@@ -33,6 +33,7 @@ from . import values
 from .judge import difference, discreet, same, short
 from .library import prepare, private
 from .misconceptions import Misconception
+from .misconceptions import path_of as misconceptions_path
 from .misconceptions import read as read_misconceptions
 from .notebook import Piece, Source, SourceError, Submission, Task, alone, read_source, reference, repair, whole
 from .said import known_kind, may_be_said
@@ -229,7 +230,7 @@ class Release:
         if package is None:
             package = root / "tinytorch" if (root / "tinytorch").is_dir() else HOME / "tinytorch"
         if misconceptions is None:
-            misconceptions = root / "tests" / "grading" / "misconceptions" / f"{path.stem}.toml"
+            misconceptions = misconceptions_path(root, path.stem)
         try:
             source = read_source(path)
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:

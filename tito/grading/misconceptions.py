@@ -24,6 +24,11 @@ class Misconception:
         return {self.cell: self.source}
 
 
+def path_of(root: Path, name: str) -> Path:
+    """Where the misconceptions of a module are written down, in the course at `root`."""
+    return root / "tests" / "grading" / name / "misconceptions.toml"
+
+
 def read(path: Path, source: Source) -> tuple[Misconception, ...]:
     """The misconceptions of a module, each applied to the reference; none when the file does not exist."""
     if not Path(path).is_file():
@@ -31,8 +36,12 @@ def read(path: Path, source: Source) -> tuple[Misconception, ...]:
     try:
         entries = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("misconception", [])
     except tomllib.TOMLDecodeError as error:
-        raise SourceError(f"{Path(path).name}: {error}") from None
-    return tuple(_apply(entry, source, Path(path).name) for entry in entries)
+        raise SourceError(f"{_label(path)}: {error}") from None
+    return tuple(_apply(entry, source, _label(path)) for entry in entries)
+
+
+def _label(path: Path) -> str:
+    return "/".join(Path(path).parts[-2:])
 
 
 def _apply(entry: dict, source: Source, file: str) -> Misconception:

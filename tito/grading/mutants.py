@@ -4,7 +4,7 @@
     python -m tito.grading.mutants 01 --sample 50
 
 A mutant that survives shows a hole in the hidden tests, or changes nothing that can be seen. The second kind is written down with
-its reason in tests/grading/equivalents/NN_name.toml:
+its reason in tests/grading/NN_name/equivalents.toml:
 
     [[equivalent]]
     task = "01.3"
@@ -374,7 +374,7 @@ def main(arguments: list[str] | None = None) -> int:
         release = Release.open(course.notebook(module), folder=course.root / ".grading")
         if not release.source.tasks:
             continue
-        equivalents = course.root / "tests" / "grading" / "equivalents" / f"{module.folder}.toml"
+        equivalents = course.root / "tests" / "grading" / module.folder / "equivalents.toml"
         ok &= show(module.folder, run(release, equivalents, options.sample), options.quiet)
     return 0 if ok else 1
 

@@ -27,7 +27,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer
 
-from . import feedback
+from . import feedback, misconceptions
 from .grade import Grade, Release, grader
 from .marks import message
 from .notebook import Source, StudentCell, Submission, read_source, repair
@@ -51,7 +51,7 @@ def _release(path: str, changed: tuple, root: str) -> Release:
 
 def release_at(path: Path, root: Path) -> Release:
     """The release of a source notebook, read again when it or its library changes."""
-    watched = [path, root / "tests" / "grading" / "misconceptions" / f"{path.stem}.toml"]
+    watched = [path, misconceptions.path_of(root, path.stem)]
     watched += sorted((root / "tinytorch").rglob("*.py"))
     changed = tuple((str(file), file.stat().st_mtime_ns) for file in watched if file.exists())
     return _release(str(path), changed, str(root))

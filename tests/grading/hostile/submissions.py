@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.grading.unusual.work import Work, grade_id
+from tests.grading.work import Work, grade_id
 from tito.grading.validate import with_body
 
 NOTHING = {"00-1": 0, "00-2": 0, "00-3": 0, "00-4": 0}

@@ -82,6 +82,6 @@ UNUSUAL: list[Callable[[Work], dict | None]] = []
 
 
 def unusual(change: Callable[[Work], dict | None]) -> Callable[[Work], dict | None]:
-    """Marks a function of tests/grading/unusual/NN_name.py as a submission of that module: it changes the finished work."""
+    """Marks a function of tests/grading/NN_name/unusual.py as a submission of that module: it changes the finished work."""
     UNUSUAL.append(change)
     return change

@@ -2,7 +2,7 @@
 
 import copy
 
-from tests.grading.unusual.work import unusual
+from tests.grading.work import unusual
 
 
 @unusual

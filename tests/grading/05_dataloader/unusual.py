@@ -1,6 +1,6 @@
 """Correct but unusual submissions of module 05: each function changes a finished `Work` in one way."""
 
-from tests.grading.unusual.work import unusual
+from tests.grading.work import unusual
 
 
 @unusual
