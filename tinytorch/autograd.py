@@ -24,9 +24,9 @@ from numpy import ndarray
 
 from .operations import clip, diagonal, flip, norm, roll, rounded, rsqrt, scattered, tril, triu, unfold
 from tinytorch.tensor import (
-    Handle, Operation, Tensor, Version, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
-    eq, exp, expand, expm1, float64, floor, floor_divide, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
-    masked_fill, matmul, maximum, mean, minimum, mul, neg, permute, place, power, prod, reciprocal, remainder, reshape,
+    RemovableHandle, Operation, Tensor, Version, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
+    eq, exp, expand, expm1, float64, floor, floor_divide, friendly_error, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
+    masked_fill, matmul, maximum, mean, minimum, mul, neg, permute, index_put_zeros, power, prod, reciprocal, remainder, reshape,
     scattered_add, setitem, sigmoid, sign, sin, sinh, sqrt, square, squeeze, stack, sub, tan, tanh, total, transpose, trunc,
     unsqueeze, var, view, where, wrap,
 )  # fmt: skip
@@ -85,7 +85,7 @@ class Node:
     def register_hook(self, hook):
         """What `tensor.register_hook(hook)` calls: let `hook` see, and perhaps replace, the gradient of the result."""
         self.open_hooks()
-        return Handle(self.hooks, hook)
+        return RemovableHandle(self.hooks, hook)
 
     def retain_grad(self, tensor):
         """What `tensor.retain_grad()` calls: keep the gradient of this result as the tensor's `.grad`."""
@@ -112,6 +112,19 @@ class Row:
     def own(self, saved):
         """What was saved, with copies of what forward kept: the functions may overwrite it."""
         return [value.copy() if i in self.kept else value for i, value in enumerate(saved)]
+
+    def compute(self, operation, inputs, options):
+        """The result of an operation that keeps something for its derivative, recorded."""
+        arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        options = {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
+        try:
+            out, *kept = operation.forward(*arrays, **options, keep=True)
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            raise friendly_error(operation, error, arrays, options) from None
+        result = wrap(out)
+        result.requires_grad = True
+        result.grad_fn = self.record(operation, inputs, arrays, result.array, result._version, options, kept)
+        return result
 
     def for_each(self, edges):
         """The functions of an operation that takes any number of inputs: the same for each, told its position."""
@@ -264,8 +277,8 @@ def elementwise():
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #341e38ed
 derivative(transpose, "", lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1))
-derivative(getitem, "x.shape", lambda g, x_shape, index: place(g, index=index, shape=x_shape))
-derivative(place, "x.shape", lambda g, x_shape, index, shape: getitem(g, index=index))
+derivative(getitem, "x.shape", lambda g, x_shape, index: index_put_zeros(g, index=index, shape=x_shape))
+derivative(index_put_zeros, "x.shape", lambda g, x_shape, index, shape: getitem(g, index=index))
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #15aec0f1
 def dims_of(dim, ndim):
@@ -848,7 +861,7 @@ def gather_back(g, *, shape, dim, index):
 def source_gradient(g, shape, dim, index):
     """The gradient of src in scatter_add: what stands where it was added; nothing for the part that was not used."""
     part = gather(g, dim=dim, index=index)
-    return part if shape == index.shape else place(part, index=tuple(map(slice, index.shape)), shape=shape)
+    return part if shape == index.shape else index_put_zeros(part, index=tuple(map(slice, index.shape)), shape=shape)
 
 
 def negative(shifts):
