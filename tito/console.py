@@ -9,17 +9,17 @@ import sys
 class Mistake(Exception):
     """Something the user can put right: shown as one message, without a traceback, and the exit code is 1.
 
-    `came` says what was wrong, `expected` what tito wanted, `hint` what to type or do next.
+    `problem` says what was wrong, `expected` what tito wanted, `hint` what to type or do next.
     """
 
     code = 1
 
-    def __init__(self, came: str, *, expected: str = "", hint: str = ""):
-        super().__init__(came)
-        self.came, self.expected, self.hint = came, expected, hint
+    def __init__(self, problem: str, *, expected: str = "", hint: str = ""):
+        super().__init__(problem)
+        self.problem, self.expected, self.hint = problem, expected, hint
 
     def __str__(self) -> str:
-        lines = [self.came]
+        lines = [self.problem]
         if self.expected:
             lines.append(f"  expected: {self.expected}")
         if self.hint:

@@ -87,7 +87,7 @@ class quiet:
         logging.disable(self.level)
 
 
-class Aside:
+class Backup:
     """What a folder held, kept aside while nbgrader makes it anew: nbgrader removes first and asks later."""
 
     def __init__(self, course: Course, folder: Path) -> None:
@@ -157,13 +157,13 @@ class Errors(logging.Logger):
 def release(course: Course, module: Module) -> list[Path]:
     """Run `nbgrader generate_assignment` for the module: modules/NN_name is made anew, the gradebook learns the tasks."""
     nbgrader = api(course)
-    aside = Aside(course, course.modules_folder / module.folder)
+    backup = Backup(course, course.modules_folder / module.folder)
     result = {"success": False}
     try:
         with working_directory(course.root), quiet():
             result = nbgrader.generate_assignment(module.folder)
     finally:
-        aside.settle(result["success"])
+        backup.settle(result["success"])
     if not result["success"]:
         raise refused(module, reason(result))
     return sorted((course.modules_folder / module.folder).glob("*.ipynb"))

@@ -47,7 +47,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Ran:
+class CellRun:
     """One code cell that was run: its index in the notebook, the time it took, and its failure if it had one."""
 
     index: int
@@ -64,7 +64,7 @@ def environment(course: Course) -> dict[str, str]:
 
 def run_cells(
     course: Course, path: Path, wanted: Callable[[int, dict], bool] = lambda index, cell: True, timeout: float = 300
-) -> Iterator[Ran]:
+) -> Iterator[CellRun]:
     """Run the notebook's code cells one by one; a failing cell does not end the run, a dead kernel does.
 
     The kernel is this Python's own, whatever kernel specifications are installed, and starts in the notebook's folder
@@ -104,7 +104,7 @@ def run_cells(
                 except (DeadKernelError, CellTimeoutError) as error:
                     dead = isinstance(error, DeadKernelError)
                     words = "the kernel died" if dead else f"stopped after {timeout:g} s and could not be interrupted"
-                    yield Ran(index, time.perf_counter() - start, Failure(type(error).__name__, words))
+                    yield CellRun(index, time.perf_counter() - start, Failure(type(error).__name__, words))
                     return
                 seconds = time.perf_counter() - start
                 counts[done.get("execution_count") or -1] = index
@@ -112,7 +112,7 @@ def run_cells(
                 failure = error and describe(error, counts, index)
                 if failure and failure.kind == "KeyboardInterrupt" and seconds >= timeout:
                     failure = Failure("Timeout", f"still running after {timeout:g} s: is there a loop without an end?")
-                yield Ran(index, seconds, failure)
+                yield CellRun(index, seconds, failure)
 
 
 def describe(error: dict, counts: dict[int, int], index: int) -> Failure:

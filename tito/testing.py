@@ -23,7 +23,7 @@ from .course import Course
 from .export import Exported, export
 from .files import scratch
 from .registry import Module, module_of
-from .running import Failure, Origin, Ran, environment, run_cells
+from .running import CellRun, Failure, Origin, environment, run_cells
 
 GRACE = 60
 """Seconds beyond the time limit before a run of pytest that says nothing is killed."""
@@ -143,7 +143,7 @@ class Blame:
         missing = re.search(r"name '(\w+)'", failure.message) if failure.kind == "NameError" else None
         return self.names.get(missing[1], self.broken) if missing else self.broken
 
-    def remember(self, ran: Ran, cause: str | None) -> None:
+    def remember(self, ran: CellRun, cause: str | None) -> None:
         """A cell that broke on a blank leaves its names undefined: whoever misses them waits for the same task.
 
         When it is an exported cell, what comes after stands on a module that is not whole (a table without its rows),
@@ -213,7 +213,7 @@ def grade_id_of(course: Course, path: Path, cell_id: str) -> str:
     return ""
 
 
-def short(failure: Failure) -> str:
+def truncate(failure: Failure) -> str:
     """A failure in one line."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     text = lines[0] if lines else failure.kind
@@ -303,7 +303,7 @@ class ModuleTest:
         place = self.blank_of(cause) or place
         if cause and cause != own:
             return Check(where, own, name, "wait", seconds, f"waits for {cause}", place, cause)
-        message = BLANK if cause and own else short(failure)
+        message = BLANK if cause and own else truncate(failure)
         return Check(where, own, name, "fail", seconds, message, place)
 
     def blank_of(self, task: str | None) -> str:

@@ -28,7 +28,7 @@ from pathlib import Path
 from ..course import Course
 from ..files import write_atomic
 from ..registry import Module
-from ..release import Aside, api, config, fresh, quiet, reason
+from ..release import Backup, api, config, fresh, quiet, reason
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def in_parallel(
         for worker in team:
             worker.end()
         for worker in busy:
-            worker.aside.settle(False)
+            worker.backup.settle(False)
 
 
 def prepare(course: Course, module: Module) -> None:
@@ -137,7 +137,7 @@ class Worker:
 
     def give(self, student: str) -> str:
         self.began = time.perf_counter()
-        self.aside = Aside(self.course, self.course.root / "autograded" / student / self.module.folder)
+        self.backup = Backup(self.course, self.course.root / "autograded" / student / self.module.folder)
         self.connection.send(student)
         return student
 
@@ -148,7 +148,7 @@ class Worker:
             self.process.join()
             problem = f"the grader ended with exit code {self.process.exitcode}"
             result = Result(student, seconds=time.perf_counter() - self.began, problem=problem)
-        self.aside.settle(not result.problem)
+        self.backup.settle(not result.problem)
         return result
 
     def dismiss(self, interrupted: bool = False) -> None:
