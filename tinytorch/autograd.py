@@ -23,13 +23,15 @@ import numpy as np
 from numpy import ndarray
 
 from .operations import clip, diagonal, flip, norm, roll, rounded, rsqrt, scattered, tril, triu, unfold
-from tinytorch.tensor import (
-    RemovableHandle, Operation, Tensor, Version, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
-    eq, exp, expand, expm1, float64, floor, floor_divide, friendly_error, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
-    masked_fill, matmul, maximum, mean, minimum, mul, neg, permute, index_put_zeros, power, prod, reciprocal, remainder, reshape,
-    scattered_add, setitem, sigmoid, sign, sin, sinh, sqrt, square, squeeze, stack, sub, tan, tanh, total, transpose, trunc,
-    unsqueeze, var, view, where, wrap,
-)  # fmt: skip
+from ._tensor import array_of, RemovableHandle, Version
+from .operations import amax, amin, ceil, cos, cosh, cumsum, expm1, floor, floor_divide, index_put_zeros
+from .operations import log10, log1p, log2, logical_and, prod, reciprocal, remainder, sign, sin, sinh
+from .operations import squeeze, tan, trunc, view
+from .tensor import absolute, add, array_module, cast, cat, clone, div, eq, exp, expand, float64
+from .tensor import friendly_error, gather, ge, getitem, grad_mode, le, log, logsumexp, masked_fill, matmul
+from .tensor import maximum, mean, minimum, mul, neg, Operation, permute, power, reshape, scattered_add
+from .tensor import setitem, sigmoid, sqrt, square, stack, sub, tanh, Tensor, total, transpose, unsqueeze
+from .tensor import var, where, wrap  # fmt: skip
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #735d2a62
 numbers = count(1)

@@ -31,7 +31,8 @@ from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
 
 import numpy as np
-from .tensor import Tensor, default_generator, tensor, wrap
+from .random import default_generator
+from .tensor import Tensor, tensor, wrap
 
 # %% ../solutions/05_dataloader/05_dataloader.ipynb #b9d7e59e
 class Dataset:

@@ -23,8 +23,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from .tensor import Tensor, default_generator, tensor
-from .operations import cat
+from .random import default_generator
+from .tensor import Tensor, tensor
+from .tensor import cat
 from .autograd import no_grad
 from .nn.layers import Module
 from .optim import Optimizer, ReduceLROnPlateau, scale_to_norm, total_norm

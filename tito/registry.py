@@ -31,8 +31,24 @@ class Module:
         return f"{self.nn}_{self.name}"
 
 
+TENSOR_GIVEN = (
+    "tinytorch/_tensor_str.py",
+    "tinytorch/_indexing.py",
+    "tinytorch/_tensor.py",
+    "tinytorch/_dispatch.py",
+    "tinytorch/_factories.py",
+    "tinytorch/random.py",
+)
+
 MODULES: tuple[Module, ...] = (
-    Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
+    Module(
+        1,
+        "tensor",
+        "Tensor",
+        ("tinytorch/tensor.py", *TENSOR_GIVEN, "tinytorch/operations.py"),
+        (),
+        TENSOR_GIVEN,
+    ),
     Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
     Module(3, "layers", "Layers", ("tinytorch/nn/layers.py",), (1, 2)),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),

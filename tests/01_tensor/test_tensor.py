@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from tinytorch._factories import full
+from tinytorch.random import Generator, randint, randn
 from tinytorch.tensor import (
-    Generator,
     Operation,
     Tensor,
     arange,
@@ -21,7 +22,6 @@ from tinytorch.tensor import (
     float16,
     float32,
     float64,
-    full,
     gather,
     infer_shape,
     int8,
@@ -34,8 +34,6 @@ from tinytorch.tensor import (
     mean,
     permute,
     promote_types,
-    randint,
-    randn,
     result_type,
     scatter_add,
     shape_of,

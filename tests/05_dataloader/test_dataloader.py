@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tinytorch import data as d
-from tinytorch.tensor import default_generator, manual_seed, tensor
+from tinytorch.random import default_generator, manual_seed
+from tinytorch.tensor import tensor
 
 
 def numbers(n=20):

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from tinytorch import data as d
-from tinytorch.tensor import Generator, default_generator, manual_seed, tensor
+from tinytorch.random import Generator, default_generator, manual_seed
+from tinytorch.tensor import tensor
 
 SENTENCES = [[5, 6, 7, 8], [9], [1, 2, 3], [4, 4]]
 

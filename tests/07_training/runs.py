@@ -6,7 +6,8 @@ from tinytorch.data import DataLoader, TensorDataset
 from tinytorch.nn.layers import Linear, Module, ReLU, Sequential
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import SGD, Adam, ExponentialLR
-from tinytorch.tensor import Tensor, manual_seed, rand, randn, tensor, zeros
+from tinytorch.random import manual_seed, rand, randn
+from tinytorch.tensor import Tensor, tensor, zeros
 from tinytorch.training import Callback, Trainer
 
 

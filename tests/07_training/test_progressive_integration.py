@@ -7,7 +7,8 @@ from tinytorch.data import DataLoader, TensorDataset
 from tinytorch.nn import losses as nn
 from tinytorch.nn.layers import GELU, Linear, ReLU, Sequential, log_softmax
 from tinytorch.optim import SGD, Adagrad, Adam, AdamW, OneCycleLR, RMSprop
-from tinytorch.tensor import manual_seed, randn, tensor
+from tinytorch.random import manual_seed, randn
+from tinytorch.tensor import tensor
 from tinytorch.training import Trainer, accuracy
 
 

@@ -8,7 +8,8 @@ from tinytorch.data import DataLoader
 from tinytorch.nn.layers import Linear
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import SGD
-from tinytorch.tensor import manual_seed, tensor
+from tinytorch.random import manual_seed
+from tinytorch.tensor import tensor
 from tinytorch.training import Callback, NonFiniteError, Trainer, checkpoints, latest_valid
 
 FAULTS = {  # what is added to the loss of the bad batch, from the weights w

@@ -14,7 +14,7 @@ from runs import At, deep_trainer, differences, noise_free_line, same, shuffled,
 from tinytorch.data import DataLoader, Subset
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import CosineAnnealingLR
-from tinytorch.tensor import randn
+from tinytorch.random import randn
 from tinytorch.training import Callback, EarlyStopping, checkpoints, latest_valid, unpack
 
 EPOCHS, STEPS = 3, 12  # 8 batches, accumulated by two: 4 steps an epoch

@@ -9,7 +9,7 @@ from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.nn.losses import CrossEntropyLoss
 from tinytorch.nn.normalization import Dropout
 from tinytorch.optim import AdamW, CosineAnnealingLR
-from tinytorch.tensor import Generator, manual_seed
+from tinytorch.random import Generator, manual_seed
 from tinytorch.training import Trainer, accuracy
 
 pytestmark = [pytest.mark.integration, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7, 8)]

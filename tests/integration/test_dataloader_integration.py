@@ -18,7 +18,8 @@ from tinytorch.data import (
 from tinytorch.nn.layers import Flatten, Linear, Sequential
 from tinytorch.nn.losses import cross_entropy
 from tinytorch.optim import SGD
-from tinytorch.tensor import manual_seed, tensor
+from tinytorch.random import manual_seed
+from tinytorch.tensor import tensor
 from tinytorch.training import Trainer
 
 pytestmark = [pytest.mark.integration, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7)]

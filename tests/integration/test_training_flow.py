@@ -8,7 +8,8 @@ from tinytorch.nn.layers import Linear, ReLU, Sequential
 from tinytorch.nn.losses import cross_entropy, mse_loss
 from tinytorch.nn.normalization import BatchNorm1d, Dropout
 from tinytorch.optim import SGD, Adam
-from tinytorch.tensor import manual_seed, randn, tensor
+from tinytorch.random import manual_seed, randn
+from tinytorch.tensor import tensor
 from tinytorch.training import Callback, Trainer
 
 pytestmark = [pytest.mark.integration, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7, 8)]

@@ -25,7 +25,8 @@ from functools import partial
 
 import numpy as np
 
-from ..tensor import RemovableHandle, Operation, Tensor, exp, sigmoid, tanh, tensor, total, where, wrap, zeros
+from .._tensor import RemovableHandle
+from ..tensor import exp, Operation, sigmoid, tanh, Tensor, tensor, total, where, wrap, zeros
 from ..autograd import derivative, no_grad
 
 # %% ../../solutions/03_layers/03_layers.ipynb #ad667aae

@@ -13,8 +13,10 @@ __all__ = ['mean_product', 'standardize_forward', 'standardize_backward', 'stand
 import math
 from functools import partial, wraps
 import numpy as np
-from ..tensor import Operation, Tensor, float16, ones, random_source, zeros
-from ..operations import get_rng_state, ones_like, set_rng_state
+from ..random import random_source
+from ..tensor import float16, ones, Operation, Tensor, zeros
+from .._factories import ones_like
+from ..random import get_rng_state, set_rng_state
 from ..autograd import Function, derivative, enable_grad
 from .layers import Module, Parameter
 
