@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['SENTENCES', 'array_module', 'share', 'ShownSignature', 'OperationBase', 'find_derivative', 'promote', 'as_dtype',
-           'bind_arguments', 'check_bool', 'check_nonzero', 'check_floating', 'friendly_error']
+           'as_floating', 'bind_arguments', 'check_bool', 'check_nonzero', 'check_floating', 'friendly_error']
 
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #c0e5ffed
 import re
@@ -11,8 +11,9 @@ from importlib import import_module
 
 import numpy as np
 from numpy import generic, ndarray
+from numpy.exceptions import AxisError
 
-from ._tensor import SCALARS, bool_, find_function, float32
+from ._tensor import SCALARS, Tensor, bool_, find_function, float32, grad_mode
 
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #aefd8d9d
 def array_module(array):
@@ -21,7 +22,7 @@ def array_module(array):
 
 
 def share(result, source):
-    """Let a view count changes together with its source, if it is one: `reshape` and indexing sometimes have to copy."""
+    """Let a view count changes together with its source, if it is one: `reshape` and indexing may have to copy."""
     base, array = result.array.base, source.array
     while base is not None and base is not array and base is not array.base:
         base = getattr(base, "base", None)
@@ -50,9 +51,10 @@ class ShownSignature:
 class OperationBase:
     """What `Operation` knows about its forward; task 01.4 adds what happens when it is called.
 
-    promotes: two inputs are brought to one dtype. floating: integers become float32. numeric: bools are refused. view: the
-    result may be a view of the input. keeps: names what the derivative needs and only the forward knows; such a forward
-    has an option `keep`, which says that a gradient will be wanted: then it returns its result and, after it, what it keeps.
+    promotes: two inputs are brought to one dtype. floating: integers become float32. numeric: bools are refused.
+    view: the result may be a view of the input. keeps: names what the derivative needs and only the forward knows; such
+    a forward has an option `keep`, which says that a gradient will be wanted: then it returns its result and, after it,
+    what it keeps.
     """
 
     __signature__ = ShownSignature()
@@ -77,6 +79,22 @@ class OperationBase:
     def __repr__(self):
         return f"<operation {self.name}{self.__signature__}>"
 
+    def is_recorded(self, inputs):
+        """Whether this call will be recorded, because a gradient is wanted."""
+        return grad_mode.enabled and any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+
+    def compute_keeping(self, inputs, options):
+        """Compute and record, with what `forward` keeps for the derivative."""
+        return (self.derivative or find_derivative(self)).compute(self, inputs, options)
+
+    def record(self, inputs, arrays, result, options):
+        """Tell the derivative what was computed, unless that is switched off; the result comes back."""
+        if grad_mode.enabled and result.array.dtype.kind in "fc":
+            derivative = self.derivative or find_derivative(self)
+            result.requires_grad = True
+            result.grad_fn = derivative.record(self, inputs, arrays, result.array, result._version, options)
+        return result
+
 
 def find_derivative(operation):
     """The derivative of the operation; the first call imports module 02, which registers them all."""
@@ -93,9 +111,10 @@ def find_derivative(operation):
 
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #84e78a7b
 def promote(a, b, operation=None):
-    """Two inputs in the dtype that `result_type` says; most often nothing is to be done. Python numbers adapt by themselves.
+    """Two inputs in the dtype that `result_type` says; most often nothing is to be done.
 
-    An operation may be `floating` (then integers become float32) or refuse bools (`numeric`).
+    Python numbers adapt by themselves. An operation may be `floating` (then integers become float32) or refuse bools
+    (`numeric`).
     """
     if type(b) is float:
         if type(a) is ndarray and a.dtype.kind == "f":
@@ -136,6 +155,11 @@ def as_dtype(x, dtype):
     if type(x) in SCALARS:
         return x if dtype.kind not in "iu" else np.asarray(x).astype(dtype)
     return x.astype(dtype, copy=False)
+
+
+def as_floating(x):
+    """An array whose numbers need not be whole: of integers and bools, float32."""
+    return x.astype(float32) if x.dtype.kind in "biu" else x
 
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #de29426a
 def bind_arguments(operation, inputs, options):
@@ -199,13 +223,15 @@ def check_floating(name, x):
 
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #194fe5db
 SENTENCES = (
-    (np.exceptions.AxisError, "", IndexError, "expected a dimension from {low} to {high}, got {axis}: check shape {shape}"),
-    (Exception, "duplicate value", RuntimeError, "expected each dimension once, got {dim}: remove the one that occurs twice"),
-    (Exception, "^am.* dim=None.*zero-size", RuntimeError, "expected at least one element, got {shapes}: check whether it is empty first"),
-    (Exception, "empty sequence|zero-size", IndexError, "expected at least one element along the dimension, got {shapes}: check whether it is empty first"),
+    (AxisError, "", IndexError, "expected a dimension from {low} to {high}, got {axis}: check shape {shape}"),
+    (Exception, "duplicate value", RuntimeError, "expected each dimension once, got {dim}: remove what occurs twice"),
+    (Exception, "^am.* dim=None.*zero-size", RuntimeError, "expected at least one element, got {shapes}: is it empty?"),
+    (Exception, "empty sequence|zero-size", IndexError,
+     "expected at least one element along the dimension, got {shapes}: check whether it is empty first"),
     (IndexError, "", IndexError, "{said}, in shape {shape}: check the index"),
     (OverflowError, "", RuntimeError, "{said}, got {shapes} of {dtype}: use a number that this dtype holds"),
-    (Exception, "negative integer powers", RuntimeError, "integers have no negative powers among the integers: use .float() first"),
+    (Exception, "negative integer powers", RuntimeError,
+     "integers have no negative powers among the integers: use .float() first"),
     (TypeError, "^(?!.*(boolean|ufunc))", None, ""),  # a wrong option: Python's own words say it
 )  # fmt: skip
 

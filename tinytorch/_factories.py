@@ -44,7 +44,7 @@ def ones(*size, dtype=float32, device=None, requires_grad=False):
 
 
 def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
-    """Numbers from start (0 if only the end is given) in steps, up to but without the end; int64 if all three are integers."""
+    """Numbers from start (0 if only the end is given) in steps, up to but without the end; of integers int64."""
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
     if step == 0:

@@ -47,9 +47,8 @@ def index_of(index):
         return index
     if isinstance(index, tuple):
         index = tuple(index_of(part) for part in index)
-        if any(type(part) is int for part in index) and any(isinstance(part, ndarray) for part in index):
-            return split_index(index)
-        return index
+        kinds = {type(part) for part in index}
+        return split_index(index) if int in kinds and ndarray in kinds else index
     if isinstance(index, (list, range)):
         index = np.array([int(i) if getattr(i, "ndim", None) == 0 else i for i in index])
         index = index if index.size else index.astype("int64")

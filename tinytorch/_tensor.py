@@ -2,11 +2,11 @@
 
 # %% auto #0
 __all__ = ['float16', 'float32', 'float64', 'uint8', 'int8', 'int16', 'int32', 'int64', 'bool_', 'complex64', 'KIND', 'SCALARS',
-           'functions', 'METHODS', 'Methods', 'CPU', 'new', 'grad_mode', 'silence', 'connect', 'find_function',
-           'Method', 'operator', 'conversion', 'device', 'Version', 'wrap', 'array_of', 'rebuilt', 'RemovableHandle',
-           'move', 'GradMode', 'apply_inplace', 'write_through', 'put_whole', 'AccessMixin', 'OperatorMixin',
-           'FunctionMixin', 'MovementMixin', 'InPlaceMixin', 'DTypeMixin', 'GradientMixin', 'LayoutMixin', 'Tensor',
-           'ValuesIndices']
+           'functions', 'METHODS', 'Methods', 'CPU', 'grad_mode', 'new', 'silence', 'connect', 'find_function',
+           'Method', 'operator', 'conversion', 'device', 'Version', 'RemovableHandle', 'move', 'GradMode',
+           'apply_inplace', 'write_through', 'put_whole', 'AccessMixin', 'OperatorMixin', 'FunctionMixin',
+           'MovementMixin', 'InPlaceMixin', 'DTypeMixin', 'GradientMixin', 'LayoutMixin', 'Tensor', 'wrap', 'array_of',
+           'rebuilt', 'ValuesIndices']
 
 # %% ../solutions/01_tensor/01_tensor_class.ipynb #2bef9314
 import threading
@@ -75,7 +75,7 @@ class Method:
 
 
 def operator(name, reflected=False):
-    """The method behind an operator: `a % b` asks `a.__mod__(b)`; `2 % b`, where 2 knows no tensors, `b.__rmod__(2)`."""
+    """The method behind an operator: `a % b` asks `a.__mod__(b)`; `2 % b`, for 2 knows no tensors, `b.__rmod__(2)`."""
     if reflected:
         return lambda self, other: find_function(name)(other, self)
     return lambda self, other: find_function(name)(self, other)
@@ -87,15 +87,18 @@ def conversion(dtype):
 
 # %% ../solutions/01_tensor/01_tensor_class.ipynb #3f82a5a9
 METHODS = """
-    abs=absolute neg sign exp log log2 log10 log1p expm1 sqrt rsqrt square reciprocal sin cos tan sinh cosh tanh sigmoid erf
+    abs=absolute neg sign exp log log2 log10 log1p expm1 sqrt rsqrt square reciprocal sin cos tan sinh cosh tanh erf
+    sigmoid
     floor ceil trunc round frac isnan isinf isfinite logical_not mul pow=power floor_divide remainder maximum minimum
-    eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not masked_fill clamp
-    clip=clamp lerp addcmul addcdiv nan_to_num relu softmax log_softmax
+    eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not masked_fill
+    clamp clip=clamp lerp addcmul addcdiv nan_to_num relu softmax log_softmax
     transpose swapaxes=transpose flatten unflatten ravel t squeeze unsqueeze narrow select movedim diagonal diag
-    trace tril triu roll repeat_interleave split chunk unbind as_strided unfold=_unfold index_select index_add index_fill
-    gather scatter scatter_add take_along_dim masked_select nonzero mean median max min amax amin argmax argmin any all
-    nansum prod cumsum count_nonzero sort argsort topk unique bincount norm logsumexp allclose equal isclose matmul mm bmm mv
-    dot outer addmm abs_=absolute neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_ floor_ ceil_
+    trace tril triu roll repeat_interleave split chunk unbind as_strided unfold=_unfold index_select index_add
+    index_fill gather scatter scatter_add take_along_dim masked_select nonzero mean median max min amax amin
+    argmax argmin any all
+    nansum prod cumsum count_nonzero sort argsort topk unique bincount norm logsumexp allclose equal isclose matmul mm
+    bmm mv dot outer addmm abs_=absolute neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_
+    floor_ ceil_
     round_ relu_ mul_ div_ pow_=power remainder_ masked_fill_ clamp_ clip_=clamp lerp_ addcmul_ addcdiv_ scatter_
     scatter_add_ index_add_ index_fill_ tril_ triu_ logical_not_
 """.split()
@@ -134,34 +137,6 @@ class Version:
 
     count = 0  # so many changes in place
     base = None  # the array that the others are views of, as soon as there is one
-
-# %% ../solutions/01_tensor/01_tensor_class.ipynb #f4ba27e6
-new = object.__new__
-
-
-def wrap(array):
-    """A Tensor around the array itself: nothing is copied, checked or converted. The fast way in."""
-    tensor = new(Tensor)
-    tensor.array = array if type(array) is ndarray or not isinstance(array, generic) else np.asarray(array)
-    tensor.requires_grad = False
-    tensor._grad = tensor.grad_fn = tensor._hooks = None
-    tensor._version = Version()
-    return tensor
-
-
-def array_of(x):
-    """The array of a Tensor; anything else is made an array by NumPy."""
-    return x.array if isinstance(x, Tensor) else x if hasattr(x, "dtype") else np.asarray(x)
-
-
-def rebuilt(kind, array, requires_grad, attributes):
-    """A tensor of a class as copying and pickling rebuild it."""
-    result = kind.__new__(kind)
-    result.array, result.requires_grad, result._version = array, requires_grad, Version()
-    result._grad = result.grad_fn = result._hooks = None
-    for name, value in attributes.items():  # of a subclass, such as Parameter
-        setattr(result, name, value)
-    return result
 
 # %% ../solutions/01_tensor/01_tensor_class.ipynb #48153fb9
 class RemovableHandle:
@@ -208,7 +183,7 @@ grad_mode = GradMode()
 def apply_inplace(operation, tensor, *others, **options):
     """tensor = operation(tensor, *others), written into the tensor's own memory.
 
-    When this is recorded, the operation works on a private copy of the old value, so that the old value's derivative stays right.
+    When this is recorded, the operation works on a private copy of the old value, so that its derivative stays right.
     """
     name = operation.__name__
     if grad_mode.enabled and (tensor.requires_grad or any(isinstance(x, Tensor) and x.requires_grad for x in others)):
@@ -225,7 +200,7 @@ def apply_inplace(operation, tensor, *others, **options):
         new = operation(old, *others, **options)
         put_whole(name, tensor.array, new.array)
         tensor.requires_grad, tensor.grad_fn = new.requires_grad, new.grad_fn
-    elif operation.name == "setitem":
+    elif name == "setitem":
         put(tensor.array, *(array_of(x) if isinstance(x, Tensor) else x for x in others), **options)
     elif not write_through(operation, tensor.array, others):
         put_whole(name, tensor.array, operation(wrap(tensor.array), *others, **options).array)
@@ -780,6 +755,34 @@ class Tensor(
 
     def __reduce__(self):
         return rebuilt, (type(self), self.array, self.requires_grad, getattr(self, "__dict__", {}))
+
+# %% ../solutions/01_tensor/01_tensor_class.ipynb #f4ba27e6
+new = object.__new__
+
+
+def wrap(array):
+    """A Tensor around the array itself: nothing is copied, checked or converted. The fast way in."""
+    tensor = new(Tensor)
+    tensor.array = array if type(array) is ndarray or not isinstance(array, generic) else np.asarray(array)
+    tensor.requires_grad = False
+    tensor._grad = tensor.grad_fn = tensor._hooks = None
+    tensor._version = Version()
+    return tensor
+
+
+def array_of(x):
+    """The array of a Tensor; anything else is made an array by NumPy."""
+    return x.array if isinstance(x, Tensor) else x if hasattr(x, "dtype") else np.asarray(x)
+
+
+def rebuilt(kind, array, requires_grad, attributes):
+    """A tensor of a class as copying and pickling rebuild it."""
+    result = kind.__new__(kind)
+    result.array, result.requires_grad, result._version = array, requires_grad, Version()
+    result._grad = result.grad_fn = result._hooks = None
+    for name, value in attributes.items():  # of a subclass, such as Parameter
+        setattr(result, name, value)
+    return result
 
 # %% ../solutions/01_tensor/01_tensor_class.ipynb #244b6654
 class ValuesIndices(tuple):

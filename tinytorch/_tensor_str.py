@@ -22,7 +22,7 @@ def numbers_format(numbers):
 
 # %% ../solutions/01_tensor/01_tensor_printing.ipynb #dc87cd5f
 def format_nested(array, write, indent, edge):
-    """Nested brackets as PyTorch prints them: lines of 80 columns, and `edge` items at each end where there are more."""
+    """Nested brackets as PyTorch prints them: lines of 80 columns, and `edge` items at each end if there are more."""
     if array.ndim == 0:
         return write(array.item())
     cut = edge and len(array) > 2 * edge

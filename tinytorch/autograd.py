@@ -28,7 +28,8 @@ from .operations import amax, amin, ceil, cos, cosh, cumsum, expm1, floor, floor
 from .operations import log10, log1p, log2, logical_and, prod, reciprocal, remainder, sign, sin, sinh
 from .operations import squeeze, tan, trunc, view
 from .tensor import absolute, add, array_module, cast, cat, clone, div, eq, exp, expand, float64
-from .tensor import friendly_error, gather, ge, getitem, grad_mode, le, log, logsumexp, masked_fill, matmul
+from ._tensor import grad_mode
+from .tensor import friendly_error, gather, ge, getitem, le, log, logsumexp, masked_fill, matmul
 from .tensor import maximum, mean, minimum, mul, neg, Operation, permute, power, reshape, scattered_add
 from .tensor import setitem, sigmoid, sqrt, square, stack, sub, tanh, Tensor, total, transpose, unsqueeze
 from .tensor import var, where, wrap  # fmt: skip

@@ -7,10 +7,10 @@ __all__ = ['floor_divide', 'remainder', 'logical_and', 'logical_or', 'logical_xo
            'is_tensor', 'is_floating_point', 'numel', 'sign', 'rounded', 'clip', 'clamp', 'add_scaled', 'sub_scaled',
            'divide', 'lerp', 'addcmul', 'addcdiv', 'frac', 'nan_to_num', 'isclose', 'allclose', 'equal', 'view',
            'squeeze', 'flatten', 'diagonal', 'unfold', 'tril', 'triu', 'flip', 'roll', 'as_strided', 't',
-           'broadcast_to', 'broadcast_tensors', 'select', 'unbind', 'movedim', 'ravel', 'unflatten', 'repeat', 'tile',
-           'repeat_interleave', 'diag', 'trace', 'meshgrid', 'atleast', 'hstack', 'vstack', 'index_put_zeros',
-           'scattered', 'scatter', 'index_select', 'index_add', 'index_fill', 'take_along_dim', 'masked_select',
-           'nonzero', 'amax', 'amin', 'argmin', 'prod', 'cumsum', 'any_of', 'all_of', 'norm', 'std', 'variance',
+           'broadcast_to', 'broadcast_tensors', 'select', 'unbind', 'movedim', 'index_put_zeros', 'scattered',
+           'scatter', 'index_select', 'index_add', 'index_fill', 'take_along_dim', 'masked_select', 'nonzero', 'ravel',
+           'unflatten', 'repeat', 'tile', 'repeat_interleave', 'diag', 'trace', 'meshgrid', 'atleast', 'hstack',
+           'vstack', 'amax', 'amin', 'argmin', 'prod', 'cumsum', 'any_of', 'all_of', 'norm', 'std', 'variance',
            'var_mean', 'max_of', 'min_of', 'extreme', 'median', 'nansum', 'count_nonzero', 'unique', 'bincount',
            'searchsorted', 'ranked', 'mm', 'bmm', 'mv', 'dot', 'outer', 'addmm', 'tensordot', 'single', 'pair_product',
            'summed', 'laid_out', 'einsum', 'einsum_names']
@@ -308,84 +308,6 @@ def movedim(x, source, destination):
         order.insert(to, which)
     return permute(x, dims=tuple(order))
 
-# %% ../solutions/01_tensor/01_tensor_operations.ipynb #b3ae1365
-def ravel(x):
-    """All elements in one dimension."""
-    return reshape(x, shape=(-1,))
-
-
-def unflatten(x, dim, sizes):
-    """One dimension taken apart into several."""
-    dim = normalize_dim(dim, x.ndim)
-    sizes, rest = list(sizes), x.shape[dim]
-    if -1 in sizes:
-        sizes[sizes.index(-1)] = rest // -int(np.prod(sizes))
-    return reshape(x, shape=(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
-
-
-def repeat(x, repeats):
-    """Copies of x laid side by side, so often along each dimension."""
-    if len(repeats) < x.ndim:
-        raise RuntimeError(f"repeat: expected at least {x.ndim} numbers for shape {x.shape}, got {tuple(repeats)}")
-    shape = (1,) * (len(repeats) - x.ndim) + x.shape
-    spread = reshape(x, shape=[n for size in shape for n in (1, size)])
-    spread = expand(spread, shape=[n for pair in zip(repeats, shape) for n in pair])
-    return reshape(spread, shape=[n * size for n, size in zip(repeats, shape)]).clone()
-
-
-def tile(x, repeats):
-    """Like repeat; numbers that are missing in front are 1."""
-    return repeat(x, (1,) * (x.ndim - len(repeats)) + tuple(repeats))
-
-
-def repeat_interleave(x, repeats, dim=None):
-    """Each element so often, one after the other."""
-    x, dim = (ravel(x), 0) if dim is None else (x, dim)
-    index = np.repeat(np.arange(x.shape[dim]), array_of(repeats))
-    return index_select(x, dim, wrap(index))
-
-# %% ../solutions/01_tensor/01_tensor_operations.ipynb #63aa41fd
-def diag(x, diagonal_=0):
-    """A matrix with this vector as its diagonal, or the diagonal of a matrix."""
-    if x.ndim == 2:
-        return diagonal(x, offset=diagonal_).clone()
-    n, shift = x.shape[0] + abs(diagonal_), np.arange(x.shape[0])
-    return index_put_zeros(x, index=(shift + max(-diagonal_, 0), shift + max(diagonal_, 0)), shape=(n, n))
-
-
-def trace(x):
-    """The sum of a matrix's diagonal."""
-    return total(diagonal(x))
-
-
-def meshgrid(*tensors, indexing="ij"):
-    """For vectors: grids of all combinations of their elements; the first runs along the first dimension ("ij") or the second ("xy")."""
-    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    if indexing == "xy" and len(tensors) > 1:
-        second, first, *rest = meshgrid(tensors[1], tensors[0], *tensors[2:])
-        return (first, second, *rest)
-    shape = tuple(x.numel() for x in tensors)
-    return tuple(
-        expand(reshape(x, shape=[-1 if k == d else 1 for k in range(len(shape))]), shape=shape)
-        for d, x in enumerate(tensors)
-    )
-
-
-def atleast(x, ndim):
-    """Dimensions of size 1 in front until there are enough."""
-    return x if x.ndim >= ndim else reshape(x, shape=(1,) * (ndim - x.ndim) + x.shape)
-
-
-def hstack(tensors):
-    """Joined along the second dimension, vectors along their only one."""
-    tensors = [atleast(x, 1) for x in tensors]
-    return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
-
-
-def vstack(tensors):
-    """Joined along the first dimension, vectors as rows."""
-    return cat([atleast(x, 2) for x in tensors], 0)
-
 # %% ../solutions/01_tensor/01_tensor_operations.ipynb #d37fb373
 @Operation
 def index_put_zeros(g, *, index, shape):
@@ -458,6 +380,87 @@ def nonzero(x, as_tuple=False):
         array_module(x.array).stack(positions[: x.ndim], -1) if x.ndim else np.zeros((len(positions[0]), 0), int64)
     )
 
+# %% ../solutions/01_tensor/01_tensor_operations.ipynb #b3ae1365
+def ravel(x):
+    """All elements in one dimension."""
+    return reshape(x, shape=(-1,))
+
+
+def unflatten(x, dim, sizes):
+    """One dimension taken apart into several."""
+    dim = normalize_dim(dim, x.ndim)
+    sizes, rest = list(sizes), x.shape[dim]
+    if -1 in sizes:
+        sizes[sizes.index(-1)] = rest // -int(np.prod(sizes))
+    return reshape(x, shape=(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
+
+
+def repeat(x, repeats):
+    """Copies of x laid side by side, so often along each dimension."""
+    if len(repeats) < x.ndim:
+        raise RuntimeError(f"repeat: expected at least {x.ndim} numbers for shape {x.shape}, got {tuple(repeats)}")
+    shape = (1,) * (len(repeats) - x.ndim) + x.shape
+    spread = reshape(x, shape=[n for size in shape for n in (1, size)])
+    spread = expand(spread, shape=[n for pair in zip(repeats, shape) for n in pair])
+    return reshape(spread, shape=[n * size for n, size in zip(repeats, shape)]).clone()
+
+
+def tile(x, repeats):
+    """Like repeat; numbers that are missing in front are 1."""
+    return repeat(x, (1,) * (x.ndim - len(repeats)) + tuple(repeats))
+
+
+def repeat_interleave(x, repeats, dim=None):
+    """Each element so often, one after the other."""
+    x, dim = (ravel(x), 0) if dim is None else (x, dim)
+    index = np.repeat(np.arange(x.shape[dim]), array_of(repeats))
+    return index_select(x, dim, wrap(index))
+
+# %% ../solutions/01_tensor/01_tensor_operations.ipynb #63aa41fd
+def diag(x, diagonal_=0):
+    """A matrix with this vector as its diagonal, or the diagonal of a matrix."""
+    if x.ndim == 2:
+        return diagonal(x, offset=diagonal_).clone()
+    n, shift = x.shape[0] + abs(diagonal_), np.arange(x.shape[0])
+    return index_put_zeros(x, index=(shift + max(-diagonal_, 0), shift + max(diagonal_, 0)), shape=(n, n))
+
+
+def trace(x):
+    """The sum of a matrix's diagonal."""
+    return total(diagonal(x))
+
+
+def meshgrid(*tensors, indexing="ij"):
+    """For vectors: grids of all combinations of their elements.
+
+    The first runs along the first dimension ("ij") or along the second ("xy").
+    """
+    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    if indexing == "xy" and len(tensors) > 1:
+        second, first, *rest = meshgrid(tensors[1], tensors[0], *tensors[2:])
+        return (first, second, *rest)
+    shape = tuple(x.numel() for x in tensors)
+    return tuple(
+        expand(reshape(x, shape=[-1 if k == d else 1 for k in range(len(shape))]), shape=shape)
+        for d, x in enumerate(tensors)
+    )
+
+
+def atleast(x, ndim):
+    """Dimensions of size 1 in front until there are enough."""
+    return x if x.ndim >= ndim else reshape(x, shape=(1,) * (ndim - x.ndim) + x.shape)
+
+
+def hstack(tensors):
+    """Joined along the second dimension, vectors along their only one."""
+    tensors = [atleast(x, 1) for x in tensors]
+    return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
+
+
+def vstack(tensors):
+    """Joined along the first dimension, vectors as rows."""
+    return cat([atleast(x, 2) for x in tensors], 0)
+
 # %% ../solutions/01_tensor/01_tensor_operations.ipynb #b0ee8928
 @Operation
 def amax(x, *, dim=None, keepdim=False):
@@ -505,7 +508,10 @@ def all_of(x, *, dim=None, keepdim=False):
 
 @Operation
 def norm(x, *, p=2, dim=None, keepdim=False):
-    """The p-norm, the p-th root of the sum of |x|**p, of all elements or along dimensions; also p = inf, -inf, 0 and "fro"."""
+    """The p-norm, the p-th root of the sum of |x|**p, of all elements or along dimensions.
+
+    p may be inf, -inf, 0 and "fro", too.
+    """
     check_floating("norm", x)
     size, options = abs(x), {"axis": axes(dim), "keepdims": keepdim}
     if p in (2, "fro"):
@@ -535,12 +541,12 @@ def var_mean(x, dim=None, *, correction=1, keepdim=False):
 
 
 def max_of(x, dim=None, keepdim=False):
-    """The largest element; along a dimension with where it is, as (values, indices); or of two tensors the larger elements."""
+    """The largest element; along dim with its place, as (values, indices); or of two tensors the larger elements."""
     return extreme(x, dim, keepdim, amax, argmax, maximum)
 
 
 def min_of(x, dim=None, keepdim=False):
-    """The smallest element; along a dimension with where it is, as (values, indices); or of two tensors the smaller elements."""
+    """The smallest element; along dim with its place, as (values, indices); or of two tensors the smaller elements."""
     return extreme(x, dim, keepdim, amin, argmin, minimum)
 
 
@@ -662,6 +668,19 @@ def single(x, names):
     return x, list(names)
 
 
+def _sizes_of_letters(x, names, y, others):
+    """The size that each letter stands for in two operands."""
+    sizes = dict(zip(names, x.shape))
+    for n, size in zip(others, y.shape):
+        if sizes.setdefault(n, size) != size and 1 not in (sizes[n], size):
+            raise RuntimeError(
+                f"einsum: dimension {n!r} has sizes {sizes[n]} and {size}, in shapes {x.shape} and {y.shape}: "
+                "use another letter or transpose"
+            )
+        sizes[n] = max(sizes[n], size) if 0 not in (sizes[n], size) else 0
+    return sizes
+
+
 def pair_product(x, names, y, others, later):
     """Two operands as one batched matrix product: batch letters, then what only x has, then what only y has."""
     x, names = summed(x, names, later | set(others))
@@ -669,14 +688,7 @@ def pair_product(x, names, y, others, later):
     batch = [n for n in names if n in others and n in later]
     inner = [n for n in names if n in others and n not in later]
     rows, columns = [n for n in names if n not in others], [n for n in others if n not in names]
-    sizes = dict(zip(names, x.shape))
-    for n, size in zip(others, y.shape):
-        if sizes.setdefault(n, size) != size and 1 not in (sizes[n], size):
-            raise RuntimeError(
-                f"einsum: dimension {n!r} has sizes {sizes[n]} and {size}, in shapes {x.shape} and {y.shape}: use another letter or "
-                "transpose"
-            )
-        sizes[n] = max(sizes[n], size) if 0 not in (sizes[n], size) else 0
+    sizes = _sizes_of_letters(x, names, y, others)
     x = laid_out(x, names, batch, rows, inner, sizes)
     y = laid_out(y, others, batch, inner, columns, sizes)
     shape = [sizes[n] for n in batch + rows + columns]
@@ -698,7 +710,10 @@ def laid_out(x, names, batch, first, second, sizes):
 
 # %% ../solutions/01_tensor/01_tensor_operations.ipynb #a8566952
 def einsum(equation, *tensors):
-    """Sums of products, with named dimensions: `einsum("ik,kj->ij", a, b)` is a @ b. Repeated letters, `...` and no arrow work too."""
+    """Sums of products, with named dimensions: `einsum("ik,kj->ij", a, b)` is a @ b.
+
+    Repeated letters, `...` and no arrow work too.
+    """
     tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     inputs, output = einsum_names(equation.replace(" ", ""), tensors)
     terms = [single(x, names) for x, names in zip(tensors, inputs)]

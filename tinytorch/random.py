@@ -142,7 +142,7 @@ def bernoulli(p, *, generator=None):
 
 
 def multinomial(weights, num_samples, replacement=False, *, generator=None):
-    """Indices drawn with these weights, from each row (they need not sum to 1); without replacement no index comes twice."""
+    """Indices drawn with these weights, from each row (they need not sum to 1); without replacement none twice."""
     if weights.ndim not in (1, 2) or weights.dtype.kind != "f":
         raise RuntimeError(
             f"multinomial: expected weights as a float vector or matrix, got shape {weights.shape}, {weights.dtype}"

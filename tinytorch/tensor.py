@@ -22,8 +22,8 @@ from ._tensor import int8, int16, int32, int64, uint8
 def shape_of(data):
     """The shape of a number, an array, or nested lists of them: `shape_of([[1, 2, 3], [4, 5, 6]])` is `(2, 3)`.
 
-    All items of a list must have one shape; else ValueError, with the words "item 0 has shape (2,), item 1 has shape (3,)"
-    in its message, where 1 stands for the first item that differs from item 0.
+    All items of a list must have one shape; else ValueError. Its message holds the words
+    "item 0 has shape (2,), item 1 has shape (3,)", with these shapes, and for 1 the first item that is not as item 0.
     """
     ### BEGIN SOLUTION
     if not isinstance(data, (list, tuple)):
@@ -106,8 +106,8 @@ def result_type(*inputs):
     """The dtype in which an operation on these inputs (tensors, arrays, Python numbers) is computed.
 
     There are three ranks: tensors with dimensions, tensors without (0-d), Python numbers. Each rank is promoted by
-    itself. Then a lower rank only counts when it brings a higher *kind*: a float32 tensor times the number 2.0, or times a
-    0-d float64 tensor, stays float32; an int64 tensor times 2.5 becomes float32.
+    itself. Then a lower rank only counts when it brings a higher *kind*: a float32 tensor times the number 2.0, or
+    times a 0-d float64 tensor, stays float32; an int64 tensor times 2.5 becomes float32.
     """
     ### BEGIN SOLUTION
     ranks = {}
@@ -123,10 +123,11 @@ def result_type(*inputs):
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #aba32abd
-from ._dispatch import OperationBase, array_module, bind_arguments, check_bool, check_floating
-from ._dispatch import find_derivative, friendly_error, promote, share
+from ._dispatch import OperationBase, array_module, as_floating, bind_arguments, check_bool, check_floating
+from ._dispatch import friendly_error, promote, share
 from ._factories import arange, make_tensor, ones, zeros
-from ._tensor import Tensor, ValuesIndices, connect, grad_mode, wrap
+from ._indexing import SplitIndex, axes, checked_index, count_of, normalize_dim, put
+from ._tensor import Tensor, ValuesIndices, connect, wrap
 
 connect(globals())
 
@@ -142,27 +143,27 @@ class Operation(OperationBase):
     def __call__(self, *inputs, **options):
         """Compute on Tensors, arrays and numbers; back comes an array if no input was a Tensor, else a Tensor.
 
-        1. `arrays`: of each Tensor among the inputs its `.array`, everything else as it is; the same for the options' values.
-        2. `wanted`: whether one of the Tensors requires grad (the last lines need it).
+        1. `arrays`: of each Tensor among the inputs its `.array`, everything else as it is; the same for the values of
+           the options.
+        2. `wanted`: whether one of the Tensors requires grad (the last line needs it).
         3. No Tensor among the inputs: return what `self.forward(*arrays, **options)` returns.
-        4. If `self.promotes`, two arrays come back from `promote(*arrays, self)`. Otherwise, if `self.floating`, an
-           integer or bool array becomes float32.
+        4. If `self.promotes`, two arrays come back from `promote(*arrays, self)`. Otherwise, if `self.floating`, the
+           only array goes through `as_floating`, which makes float32 of integers and bools.
         5. Compute. OverflowError, ValueError, TypeError, IndexError and AttributeError become
            `friendly_error(self, error, arrays, options)`.
-        6. `result`: the array wrapped. If `self.view`, `share(result, inputs[0])` lets it count changes with its source.
+        6. `result`: the array wrapped. If `self.view`, `share(result, inputs[0])` lets both count changes together.
         """
         if len(inputs) != self.arity or type(inputs[0]) is list:
             inputs, options = bind_arguments(self, inputs, options)
-        if self.keeps and grad_mode.enabled and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
-            return (self.derivative or find_derivative(self)).compute(self, inputs, options)
+        if self.keeps and self.is_recorded(inputs):
+            return self.compute_keeping(inputs, options)
         ### BEGIN SOLUTION
         arrays, bare, wanted = [], True, False
         for x in inputs:
             if isinstance(x, Tensor):
                 bare = False
                 arrays.append(x.array)
-                if x.requires_grad:
-                    wanted = True
+                wanted |= x.requires_grad
             else:
                 arrays.append(x)
         if bare:
@@ -172,8 +173,8 @@ class Operation(OperationBase):
                 options[name] = x.array
         if self.promotes:
             arrays = promote(*arrays, self)
-        elif self.floating and arrays[0].dtype.kind in "biu":
-            arrays = [arrays[0].astype(float32)]
+        elif self.floating:
+            arrays = [as_floating(arrays[0])]
         try:
             out = self.forward(*arrays, **options)
         except (OverflowError, ValueError, TypeError, IndexError, AttributeError) as error:
@@ -182,11 +183,7 @@ class Operation(OperationBase):
         if self.view:
             share(result, inputs[0])
         ### END SOLUTION
-        if wanted and grad_mode.enabled and result.array.dtype.kind in "fc":
-            derivative = self.derivative or find_derivative(self)
-            result.requires_grad = True
-            result.grad_fn = derivative.record(self, inputs, arrays, result.array, result._version, options)
-        return result
+        return self.record(inputs, arrays, result, options) if wanted else result
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #5657dfe5
 cast = Operation(lambda x, *, dtype: x.astype(dtype), name="to")
@@ -307,9 +304,9 @@ def infer_shape(shape, count):
 
 @partial(Operation, view=True)
 def permute(x, *, dims):
-    """The dimensions in another order: dimension k of the result is dimension `dims[k]` of x; negative ones count from the end.
+    """The dimensions in another order: dimension k of the result is dimension `dims[k]` of x.
 
-    RuntimeError when `dims` does not hold each dimension once.
+    Negative dimensions count from the end. RuntimeError when `dims` does not hold each dimension once.
     """
     ### BEGIN SOLUTION
     if sorted(dim % len(dims) for dim in dims) != list(range(x.ndim)):
@@ -321,9 +318,10 @@ def permute(x, *, dims):
 
 @partial(Operation, view=True)
 def expand(x, *, shape):
-    """Dimensions of size 1 repeated to the sizes of `shape`, new ones added in front; -1 keeps a size. Nothing is copied.
+    """Dimensions of size 1 repeated to the sizes of `shape`, new ones added in front; -1 keeps a size.
 
-    RuntimeError for a size that is neither 1 nor kept, for fewer dimensions than x has, and for -1 where x has no size.
+    Nothing is copied. RuntimeError when a size that is not 1 would change, when `shape` has fewer dimensions than x,
+    and for -1 in front, where x has no size to keep.
     """
     ### BEGIN SOLUTION
     added = len(shape) - x.ndim
@@ -363,9 +361,6 @@ def unsqueeze(x, *, dim):
     return x[(slice(None),) * dim + (None,)]
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #a6338b7e
-from ._indexing import SplitIndex, axes, checked_index, count_of, normalize_dim, put
-
-
 @partial(Operation, view=True)
 def getitem(x, *, index):
     """x[index]: a view for numbers, slices, None and `...`; a copy for integer arrays and masks."""
@@ -381,10 +376,10 @@ def setitem(x, value, *, index):
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-8-solution
 def grid_of(index, dim, shape):
-    """One index array for each dimension of `shape`, so that `x[grid_of(index, dim, x.shape)]` has the shape of `index`.
+    """One index array for each dimension of `shape`: `x[grid_of(index, dim, x.shape)]` has the shape of `index`.
 
-    For dimension `dim` it is `index` itself. For any other dimension d it is the positions 0, 1, ... up to the size that
-    *index* has there, standing along dimension d, with size 1 in all others.
+    For dimension `dim` it is `index` itself. For any other dimension d it is the positions 0, 1, ... up to the size
+    that *index* has there, standing along dimension d, with size 1 in all others.
     """
     dim, module = checked_index(index, dim, shape), array_module(index)
     ### BEGIN SOLUTION
@@ -478,10 +473,10 @@ def logsumexp(x, *, dim, keepdim=False):
 def matmul(a, b):
     """Matrix product for all ranks.
 
-    1-D with 1-D is the dot product; a 1-D input is a row (left) or column (right) that disappears again; dimensions before the
-    last two are a batch and broadcast. When a has more than two dimensions and b at most two, a is folded, so that one 2-D
-    product is left. RuntimeError for 0-d inputs and inner sizes that differ (with both shapes in its message), and for
-    unequal dtypes (with both dtypes).
+    1-D with 1-D is the dot product; a 1-D input is a row (left) or column (right) that disappears again; dimensions
+    before the last two are a batch and broadcast. When a has more than two dimensions and b at most two, a is folded,
+    so that one 2-D product is left. RuntimeError for 0-d inputs and inner sizes that differ, with both shapes in its
+    message, and for unequal dtypes, with both dtypes in it.
     """
     ### BEGIN SOLUTION
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2:][0]:
