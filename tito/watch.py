@@ -23,6 +23,10 @@ LOOKS = 40
 ENDLESS = re.compile(r"(\S+) did not end within ")
 
 
+NOWHERE = "this did not end"
+"""How the words begin where no function was found that could be closed."""
+
+
 class EndlessLoop(BaseException):
     """Something did not end within its time. Not an Exception, so that no `except Exception` goes on with the loop."""
 

@@ -8,8 +8,13 @@ import pytest
 
 from tito.watch import ENDLESS, EndlessLoop, Watch, close_by_name
 
+
 def is_own(code):
-    return code.co_name != "stopped" and code.co_filename == is_own.__code__.co_filename and not code.co_name.startswith(("test_", "use"))
+    return (
+        code.co_name != "stopped"
+        and code.co_filename == is_own.__code__.co_filename
+        and not code.co_name.startswith(("test_", "use"))
+    )
 
 
 def helper(x):
