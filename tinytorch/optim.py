@@ -486,21 +486,21 @@ def plateau_update(state, metric, *, patience, threshold, cooldown, mode="min"):
 
     mode: "min", smaller is better; "max", larger is, and better means metric > best * (1 + threshold)
 
-    state: dict with "best" (float), "bad" (epochs without improvement) and "cooldown" (epochs left), updated in place
-    Returns True when more than `patience` bad epochs have come; then "bad" is 0 again and "cooldown" is set.
+    state: dict with "best" (float), "num_bad_epochs" (epochs without improvement) and "cooldown_counter" (epochs left), updated in place
+    Returns True when more than `patience` bad epochs have come; then "num_bad_epochs" is 0 again and "cooldown_counter" is set.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
     ### BEGIN SOLUTION
     if metric < state["best"] * (1 - threshold) if mode == "min" else metric > state["best"] * (1 + threshold):
-        state["best"], state["bad"] = metric, 0
+        state["best"], state["num_bad_epochs"] = metric, 0
     else:
-        state["bad"] += 1
-    if state["cooldown"] > 0:
-        state["cooldown"] -= 1
-        state["bad"] = 0
-    if state["bad"] <= patience:
+        state["num_bad_epochs"] += 1
+    if state["cooldown_counter"] > 0:
+        state["cooldown_counter"] -= 1
+        state["num_bad_epochs"] = 0
+    if state["num_bad_epochs"] <= patience:
         return False
-    state["bad"], state["cooldown"] = 0, cooldown
+    state["num_bad_epochs"], state["cooldown_counter"] = 0, cooldown
     return True
     ### END SOLUTION
 
@@ -775,7 +775,7 @@ class ReduceLROnPlateau:
         self.optimizer, self.factor, self.eps = optimizer, factor, eps
         self.margin = (threshold if mode == "min" else -threshold) if absolute else 0.0
         self.options = dict(patience=patience, threshold=0.0 if absolute else threshold, cooldown=cooldown, mode=mode)
-        self.state = {"best": math.inf if mode == "min" else -math.inf, "bad": 0, "cooldown": 0}
+        self.state = {"best": math.inf if mode == "min" else -math.inf, "num_bad_epochs": 0, "cooldown_counter": 0}
 
     def step(self, metric):
         """Note the epoch's metric, a number or a 0-d Tensor; cut the rates when it is time."""

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from .limits import CELL_SECONDS
+from .seconds import CELL_SECONDS
 
 SECONDS = "TITO_CELL_SECONDS"
 """The environment's variable by which `tito test` says how long a cell may last."""

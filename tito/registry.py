@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Module:
-    """One module: its number, name, title, the files it exports to and the modules it builds on."""
+    """One module: its number, name, title, the files it exports to and the modules it builds on.
+
+    given: those of its files that its graded notebook imports. They are there before a student begins, and while the
+    module is graded.
+    """
 
     number: int
     name: str
     title: str
     targets: tuple[str, ...]
     needs: tuple[int, ...]
+    given: tuple[str, ...] = ()
 
     @property
     def nn(self) -> str:

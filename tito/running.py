@@ -15,7 +15,7 @@ from . import notebooks as nb
 from .course import Course
 from .files import scratch
 from .kernel import SECONDS
-from .limits import CELL_SECONDS
+from .seconds import CELL_SECONDS
 from .selection import Sources, every_cell
 from .watch import NOWHERE
 from .watch import describe as not_ended

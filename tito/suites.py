@@ -15,8 +15,8 @@ from typing import TextIO
 
 from .course import Course
 from .files import scratch
-from .limits import CELL_SECONDS
 from .running import Failure, Origin, environment
+from .seconds import CELL_SECONDS
 
 GRACE = 40
 """Seconds beyond the time limit before a run of pytest that says nothing is killed: it may be importing."""

@@ -15,9 +15,9 @@ from .blame import Blame
 from .console import Mistake
 from .course import Course
 from .export import Exported, export
-from .limits import CELL_SECONDS
 from .registry import Module
 from .running import CellRun, Failure, run_cells
+from .seconds import CELL_SECONDS
 from .selection import Sources, cells_for_task, cells_for_tasks, every_cell
 from .slips import Slip, slips_in
 from .suites import failure_of, name_of, run_pytest

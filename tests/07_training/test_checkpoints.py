@@ -15,11 +15,12 @@ from tinytorch.nn.layers import Linear, Sequential
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import Adam
 from tinytorch.training import (
+    VERSION,
     CheckpointError,
     Trainer,
     checkpoint_path,
     checkpoints,
-    newest_good,
+    latest_valid,
     pack,
     unpack,
 )
@@ -106,7 +107,7 @@ def check_full(trainer, data, folder):
     assert error.value.errno == errno.ENOSPC and not list(folder.glob("*.tmp"))
     for path in checkpoints(folder):
         unpack(path.read_bytes())
-    return newest_good(folder)[1]["step"]
+    return latest_valid(folder)[1]["step"]
 
 
 def test_07_8_a_full_disk_leaves_the_good_one_whole_and_says_so(line, tmp_path, monkeypatch):
@@ -153,11 +154,13 @@ def test_07_7_nothing_is_unpickled(tmp_path, monkeypatch):
 def test_07_7_a_newer_version_is_refused_with_advice(line, tmp_path):
     trainer = run(line, tmp_path)
     path = checkpoints(tmp_path)[-1]
-    path.write_bytes(pack(trainer.state_dict(), version=3))
-    with pytest.raises(CheckpointError, match="format version 3, this tinytorch reads up to 2: update tinytorch"):
+    path.write_bytes(pack(trainer.state_dict(), version=VERSION + 1))
+    with pytest.raises(
+        CheckpointError, match=f"format version {VERSION + 1}, this tinytorch reads up to {VERSION}: update tinytorch"
+    ):
         deep_trainer().resume(path)
     with pytest.warns(UserWarning, match="update tinytorch"):
-        assert newest_good(tmp_path)[1]["step"] < trainer.step
+        assert latest_valid(tmp_path)[1]["step"] < trainer.step
 
 
 def test_a_model_that_does_not_fit_is_refused_and_nothing_is_changed(line, tmp_path):
@@ -231,7 +234,17 @@ def test_version_1_an_old_run_goes_on_to_its_end(tmp_path):
     unbroken, batches, epochs = old_run(4)
     unbroken.fit(batches, epochs=epochs)
     check_close(old, unbroken)
-    assert checkpoints(tmp_path)[-1].read_bytes().startswith(b"tinytorch checkpoint 2 ")
+    assert checkpoints(tmp_path)[-1].read_bytes().startswith(b"tinytorch checkpoint 3 ")
+
+
+def test_version_2_other_names_of_counts():
+    """As version 2 wrote them: the run's own, ReduceLROnPlateau's, and EarlyStopping's."""
+    plateau = {"best": 1.0, "bad": 2, "cooldown": 1}
+    stopping = {"state": {"best": 0.5, "bad": 3}, "best_weights": None}
+    state = unpack(pack({"groups": 4, "room": 8, "scheduler": plateau, "callbacks": [{}, stopping]}, version=2))
+    assert (state["steps_in_epoch"], state["max_batch"]) == (4, 8)
+    assert state["scheduler"] == {"best": 1.0, "num_bad_epochs": 2, "cooldown_counter": 1}
+    assert state["callbacks"] == [{}, {"state": {"best": 0.5, "num_bad_epochs": 3}, "best_weights": None}]
 
 
 def test_numpy_scalars_are_kept_as_numbers():

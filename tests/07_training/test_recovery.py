@@ -9,7 +9,7 @@ from tinytorch.nn.layers import Linear
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import SGD
 from tinytorch.tensor import manual_seed, tensor
-from tinytorch.training import Callback, NonFiniteError, Trainer, checkpoints, newest_good
+from tinytorch.training import Callback, NonFiniteError, Trainer, checkpoints, latest_valid
 
 FAULTS = {  # what is added to the loss of the bad batch, from the weights w
     "loss is nan": lambda w: w.sum() * float("nan"),
@@ -39,7 +39,7 @@ def test_07_2_nonfinite_raise_names_epoch_batch_and_step_and_spoils_nothing(faul
     with pytest.raises(NonFiniteError, match=f"epoch 2, batch 3, step 7: {fault.strip()}"):
         trainer.fit(loader, epochs=3)
     assert np.isfinite(weights(trainer)["weight"]).all()
-    assert newest_good(tmp_path)[1]["step"] == 6, "the steps before it are saved"
+    assert latest_valid(tmp_path)[1]["step"] == 6, "the steps before it are saved"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -192,7 +192,7 @@ def test_07_5_out_of_memory_within_an_update_is_not_done_again(line, tmp_path):
     trainer.callbacks = [At(5, full.append)]
     with pytest.raises(MemoryError, match="no room"), pytest.warns(UserWarning, match="middle of an update") as caught:
         trainer.fit(DataLoader(line, 16), epochs=3)
-    assert newest_good(tmp_path)[1]["step"] == 4 and not any("parts" in str(w.message) for w in caught)
+    assert latest_valid(tmp_path)[1]["step"] == 4 and not any("parts" in str(w.message) for w in caught)
 
 
 # exceptions
@@ -238,7 +238,7 @@ def test_an_exception_inside_the_loop_leaves_a_checkpoint_and_the_mode(line, tmp
     validation = DataLoader(line, 16) if place == "validation" else None
     with pytest.raises(ZeroDivisionError, match=place):
         trainer.fit(Loader(), validation, epochs=3)
-    state = newest_good(tmp_path)[1]
+    state = latest_valid(tmp_path)[1]
     assert state["step"] == trainer.step == 4 and len(state["history"]) == (place in ("loss", "loader"))
     assert trainer.model.training is training
 

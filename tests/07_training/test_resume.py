@@ -15,7 +15,7 @@ from tinytorch.data import DataLoader, Subset
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import CosineAnnealingLR
 from tinytorch.tensor import randn
-from tinytorch.training import Callback, EarlyStopping, checkpoints, newest_good, unpack
+from tinytorch.training import Callback, EarlyStopping, checkpoints, latest_valid, unpack
 
 EPOCHS, STEPS = 3, 12  # 8 batches, accumulated by two: 4 steps an epoch
 
@@ -36,7 +36,7 @@ def test_interrupted_after_any_step(line, tmp_path, step, schedule):
     unbroken = run(line, tmp_path / "a", schedule=schedule)
     with pytest.raises(RuntimeError, match="crash"):
         run(line, tmp_path / "b", [At(step)], schedule=schedule)
-    assert newest_good(tmp_path / "b")[1]["step"] == step
+    assert latest_valid(tmp_path / "b")[1]["step"] == step
     same(unbroken, run(line, tmp_path / "b", schedule=schedule))
 
 
@@ -173,7 +173,7 @@ def test_sigint_waits_for_the_step_and_is_resumed(line, tmp_path, step):
     unbroken = run(line, tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
         run(line, tmp_path / "b", [At(step, press)])
-    assert newest_good(tmp_path / "b")[1]["step"] == step and signal.getsignal(signal.SIGINT) is before
+    assert latest_valid(tmp_path / "b")[1]["step"] == step and signal.getsignal(signal.SIGINT) is before
     same(unbroken, run(line, tmp_path / "b"))
 
 
@@ -219,7 +219,7 @@ def test_a_second_sigint_is_not_waited_for_and_saves_no_half_updated_weights(lin
 
     with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="middle of an update"):
         run(line, tmp_path / "b", [At(7, twice)])
-    assert newest_good(tmp_path / "b")[1]["step"] == 6
+    assert latest_valid(tmp_path / "b")[1]["step"] == 6
     same(unbroken, run(line, tmp_path / "b"))
 
 

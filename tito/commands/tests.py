@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..console import Mistake
-from ..limits import CELL_SECONDS
+from ..seconds import CELL_SECONDS
 from .common import ModuleArgument, examples, here, say_slips, say_where
 
 Rest = Annotated[list[str] | None, typer.Argument(metavar="[-- PYTEST OPTIONS]", help="passed on to pytest")]

@@ -170,11 +170,11 @@ def plateau_with_a_sign(work):
             better = sign * metric > sign * (state["best"] * (1 + sign * threshold))
             if better:
                 state["best"] = metric
-            state["bad"] = 0 if better or state["cooldown"] > 0 else state["bad"] + 1
-            state["cooldown"] = max(0, state["cooldown"] - 1)
-            cut = state["bad"] > patience
+            state["num_bad_epochs"] = 0 if better or state["cooldown_counter"] > 0 else state["num_bad_epochs"] + 1
+            state["cooldown_counter"] = max(0, state["cooldown_counter"] - 1)
+            cut = state["num_bad_epochs"] > patience
             if cut:
-                state.update(bad=0, cooldown=cooldown)
+                state.update(num_bad_epochs=0, cooldown_counter=cooldown)
             return cut
         """,
     )

@@ -106,21 +106,21 @@ def loops_with_iterators(work):
         """,
     )
     work.define(
-        "note_metric",
+        "update_best",
         """
-        def note_metric(state, value, *, mode="min", patience=3, min_delta=0.0):
+        def update_best(state, value, *, mode="min", patience=3, min_delta=0.0):
             best = state["best"]
             gain = math.inf if best is None else best - value if mode == "min" else value - best
             improved = value == value and gain > min_delta
             state["best"] = value if improved else best
-            state["bad"] = (1 - improved) * (state["bad"] + 1)
-            return bool(improved), not state["bad"] < patience
+            state["num_bad_epochs"] = (1 - improved) * (state["num_bad_epochs"] + 1)
+            return bool(improved), not state["num_bad_epochs"] < patience
         """,
     )
     work.define(
-        "newest_good",
+        "latest_valid",
         """
-        def newest_good(folder):
+        def latest_valid(folder):
             def good(paths):
                 while paths:
                     path = paths.pop()
