@@ -552,7 +552,7 @@ class DTypeMixin:
 
     def new_tensor(self, data, dtype=None):
         """`tensor(data)` with this dtype."""
-        return tensor(data, dtype=dtype or self.dtype)
+        return find_function("tensor")(data, dtype=dtype or self.dtype)
 
     def new_zeros(self, *shape, dtype=None):
         """Zeros with this dtype."""
