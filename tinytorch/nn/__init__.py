@@ -9,13 +9,9 @@ from .. import index, load
 
 # file: (module that builds it, the names that it has to offer)
 SOURCES = {
-    "layers": (
-        3,
-        """
-        Parameter Module Linear Identity Flatten Sequential ModuleList ModuleDict
-        ReLU LeakyReLU GELU SiLU Sigmoid Tanh Softmax LogSoftmax
-        """,
-    ),
+    "layers": (3, "Parameter Module Linear Sequential"),
+    "activation": (3, "Identity Flatten ReLU LeakyReLU GELU SiLU Sigmoid Tanh Softmax LogSoftmax"),
+    "container": (3, "ModuleList ModuleDict"),
     "losses": (
         4,
         """

@@ -8,10 +8,11 @@ from .. import index, load
 # file: (module that builds it, the names that it has to offer; `relu=functional_relu` is the file's name under PyTorch's)
 SOURCES = {
     "tensor": (1, "sigmoid tanh"),
-    "nn.layers": (
+    "nn.layers": (3, "linear gelu"),
+    "nn.activation": (
         3,
         """
-        linear gelu relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
+        relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
         softmax=functional_softmax log_softmax=functional_log_softmax
         """,
     ),
