@@ -20,7 +20,7 @@ import numpy as np
 
 from ..tensor import Operation, Tensor, exp, grad_mode, sigmoid, tanh, total, where, zeros
 from ..autograd import derivative, no_grad
-from .kernels import GELU_CUBE, GELU_SCALE, blocks, check_linear, erf, exponentials, normal_cdf, normal_pdf
+from .kernels import GELU_CUBE, GELU_SCALE, blocks, check_linear, exponentials, normal_cdf, normal_pdf
 from .kernels import shifted, sum_along, sum_product
 from .module import HookMixin, IncompatibleKeys, ListMixin, ModeMixin, Parameter, RegisterMixin, TreeMixin
 from .module import check_tensors, load_error, module_repr, replace_tensor

@@ -4,10 +4,10 @@
 __all__ = ['Parameter', 'RegisterMixin', 'TreeMixin', 'ModeMixin', 'HookMixin', 'module_repr', 'IncompatibleKeys', 'load_error',
            'replace_tensor', 'check_tensors', 'ListMixin']
 
-# %% ../../solutions/03_layers/03_layers_module.ipynb #7101940f
+# %% ../../solutions/03_layers/03_layers_module.ipynb #d444f619
 import numpy as np
 
-from ..tensor import Handle, Tensor, tensor, zeros
+from ..tensor import RemovableHandle, Tensor, tensor, zeros
 
 # %% ../../solutions/03_layers/03_layers_module.ipynb #91064cbc
 class Parameter(Tensor):
@@ -232,7 +232,7 @@ class ModeMixin:
             else:
                 parameter.grad = parameter.grad.detach().zero_()
 
-# %% ../../solutions/03_layers/03_layers_module.ipynb #8cd78a9a
+# %% ../../solutions/03_layers/03_layers_module.ipynb #24c84a31
 class HookMixin:
     """Functions that are called at the two doors of a module; `call` in the graded notebook runs them."""
 
@@ -254,7 +254,7 @@ class HookMixin:
 def _add_hook(hooks, hook, first):
     """Register a hook behind the others, or before them."""
     others = dict(hooks) if first else {}
-    handle = Handle(hooks, hook)
+    handle = RemovableHandle(hooks, hook)
     for key in others:
         hooks[key] = hooks.pop(key)
     return handle
