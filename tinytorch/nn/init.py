@@ -4,15 +4,15 @@
 __all__ = ['xavier_normal_', 'kaiming_uniform_', 'uniform_', 'normal_', 'trunc_normal_', 'constant_', 'ones_', 'zeros_', 'eye_',
            'orthogonal_', 'calculate_gain', 'kaiming_normal_', 'xavier_uniform_']
 
-# %% ../../solutions/03_layers/03_layers_init.ipynb #0a740bea
+# %% ../../solutions/03_layers/03_layers_init.ipynb #a1d72ddf
 import math
 
 import numpy as np
 
 from ..tensor import wrap, zeros
 from ..autograd import no_grad
-from .layers import calculate_gain, fan_in_and_fan_out, fill_normal_, fill_uniform_
-from .layers import kaiming_normal_, kaiming_std, xavier_uniform_
+from .layers import calculate_gain, fan_in_and_fan_out, fill_normal_, fill_uniform_  # noqa: F401
+from .layers import kaiming_normal_, kaiming_std, xavier_uniform_  # noqa: F401
 
 _all_ = ["calculate_gain", "kaiming_normal_", "xavier_uniform_"]
 

@@ -18,7 +18,7 @@ from functools import partial
 
 import numpy as np
 
-from ..tensor import Operation, Tensor, exp, grad_mode, sigmoid, tanh, total, where, zeros
+from ..tensor import Operation, Tensor, exp, sigmoid, tanh, total, where, zeros
 from ..autograd import derivative, no_grad
 from .kernels import GELU_CUBE, GELU_SCALE, blocks, check_linear, exponentials, normal_cdf, normal_pdf
 from .kernels import shifted, sum_along, sum_product
@@ -114,33 +114,31 @@ derivative(relu, "out", relu_to_input)
 derivative(leaky_relu, "x", leaky_relu_to_input)
 
 # %% ../../solutions/03_layers/03_layers.ipynb #8ae21d40
-@partial(Operation, name="gelu")
-def gelu_gated(x, *, approximate, slopes):
-    """x * s(x) for GELU's gate s. slopes: None, or an empty list, which gets the array of slopes s + x s'(x)."""
-    out = np.empty(x.shape, x.dtype)
-    if slopes is not None:
-        slopes.append(np.empty(x.shape, x.dtype))
-    flat, y, *kept = (array.reshape(-1) for array in (x, out, *(slopes or ())))
+@partial(Operation, name="gelu", keeps="slope")
+def gelu_gated(x, *, approximate, keep=False):
+    """x * s(x) for GELU's gate s. Kept is the slope s + x s'(x)."""
+    out, slope = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype) if keep else None
+    flat, y, *kept = (array.reshape(-1) for array in ((x, out, slope) if keep else (x, out)))
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(flat.size):
             part = flat[block]
             s = gelu_gate(part, approximate)
             np.multiply(part, s, out=y[block])
-            for slope in kept:
-                np.multiply(part, gelu_gate_slope(part, s, approximate), out=slope[block])
-                slope[block] += s
-    return out
+            for d in kept:
+                np.multiply(part, gelu_gate_slope(part, s, approximate), out=d[block])
+                d[block] += s
+    return (out, slope) if keep else out
 
 
-def gelu_gated_to_input(g, x, approximate, slopes):
-    """The gradient for the input: g times what the forward kept; a second backward computes it again."""
-    if slopes and not isinstance(g, Tensor):
-        return np.multiply(g, slopes[0], out=slopes.pop())
+def gelu_gated_to_input(g, x, slope, approximate):
+    """The gradient for the input: g times the slope that forward kept, or, for second derivatives, its formula."""
+    if slope is not None:
+        return np.multiply(g, slope, out=slope)
     s = gelu_gate(x, approximate)
     return g * (s + x * gelu_gate_slope(x, s, approximate))
 
 
-derivative(gelu_gated, "x", gelu_gated_to_input)
+derivative(gelu_gated, "x slope", gelu_gated_to_input)
 
 
 def gelu(input, approximate="none"):
@@ -148,8 +146,7 @@ def gelu(input, approximate="none"):
 
     Source: Hendrycks and Gimpel 2016; torch.nn.functional.gelu.
     """
-    wanted = isinstance(input, Tensor) and input.requires_grad and grad_mode.enabled
-    return gelu_gated(input, approximate=approximate, slopes=[] if wanted else None)
+    return gelu_gated(input, approximate=approximate)
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-3-solution
 @Operation
