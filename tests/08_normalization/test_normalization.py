@@ -7,7 +7,8 @@ from tinytorch.autograd import grad
 from tinytorch.nn import normalization as n
 from tinytorch.nn.activation import Tanh
 from tinytorch.nn.layers import Linear, Sequential
-from tinytorch.tensor import Tensor, manual_seed, ones, randn, tensor
+from tinytorch.random import manual_seed, randn
+from tinytorch.tensor import Tensor, ones, tensor
 
 
 def test_08_1_standardised_rows_have_mean_0_and_variance_1():

@@ -7,7 +7,8 @@ __all__ = ['Parameter', 'RegisterMixin', 'TreeMixin', 'ModeMixin', 'HookMixin', 
 # %% ../../solutions/03_layers/03_layers_module.ipynb #d444f619
 import numpy as np
 
-from ..tensor import RemovableHandle, Tensor, tensor, zeros
+from .._tensor import RemovableHandle
+from ..tensor import Tensor, tensor, zeros
 
 # %% ../../solutions/03_layers/03_layers_module.ipynb #91064cbc
 class Parameter(Tensor):
