@@ -49,7 +49,21 @@ MODULES: tuple[Module, ...] = (
         (1,),
         given=("tinytorch/autograd/parts.py", "tinytorch/autograd/drawing.py"),
     ),
-    Module(3, "layers", "Layers", ("tinytorch/nn/layers.py",), (1, 2)),
+    Module(
+        3,
+        "layers",
+        "Layers",
+        (
+            "tinytorch/nn/layers.py",
+            "tinytorch/nn/kernels.py",
+            "tinytorch/nn/module.py",
+            "tinytorch/nn/init.py",
+            "tinytorch/nn/activation.py",
+            "tinytorch/nn/container.py",
+        ),
+        (1, 2),
+        given=("tinytorch/nn/kernels.py", "tinytorch/nn/module.py"),
+    ),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
     Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
     Module(

@@ -370,7 +370,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False):
 # %% ../../solutions/02_autograd/02_autograd.ipynb #02-9-solution
 @contextmanager
 def grad_enabled(mode):
-    """A `with` block in which `grad_mode.enabled` is `bool(mode)`. After it, or after an error in it, the old mode is back."""
+    """A `with` block in which `grad_mode.enabled` is `bool(mode)`. After it, or an error in it, the old one is back."""
     ### BEGIN SOLUTION
     before = grad_mode.enabled
     grad_mode.enabled = bool(mode)

@@ -168,7 +168,7 @@ class SavedNames:
 def saved_tensors(node, saved):
     """What a node saved, as Tensors that hang on the graph again; numbers and shapes as they are.
 
-    What forward kept hangs on nothing. Masks and indices are constant; floats change with the inputs, so they are None here.
+    What forward kept hangs on nothing. Masks and indices are constant; floats change with the inputs, so they are None.
     """
     edges = [*node.edges, node]  # those of the inputs, then that of the result
     arrays = [
