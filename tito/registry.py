@@ -41,6 +41,7 @@ TENSOR_GIVEN = (
 )
 
 MODULES: tuple[Module, ...] = (
+<<<<<<< HEAD
     Module(
         1,
         "tensor",
@@ -50,6 +51,25 @@ MODULES: tuple[Module, ...] = (
         TENSOR_GIVEN,
     ),
     Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
+=======
+    Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
+    Module(
+        2,
+        "autograd",
+        "Autograd",
+        (
+            "tinytorch/autograd/engine.py",
+            "tinytorch/autograd/parts.py",
+            "tinytorch/autograd/drawing.py",
+            "tinytorch/autograd/grad_mode.py",
+            "tinytorch/autograd/function.py",
+            "tinytorch/autograd/numerical.py",
+            "tinytorch/autograd/derivatives.py",
+        ),
+        (1,),
+        given=("tinytorch/autograd/parts.py", "tinytorch/autograd/drawing.py"),
+    ),
+>>>>>>> main
     Module(
         3,
         "layers",
