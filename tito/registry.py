@@ -41,7 +41,6 @@ TENSOR_GIVEN = (
 )
 
 MODULES: tuple[Module, ...] = (
-<<<<<<< HEAD
     Module(
         1,
         "tensor",
@@ -50,9 +49,6 @@ MODULES: tuple[Module, ...] = (
         (),
         TENSOR_GIVEN,
     ),
-    Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
-=======
-    Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
     Module(
         2,
         "autograd",
@@ -69,7 +65,6 @@ MODULES: tuple[Module, ...] = (
         (1,),
         given=("tinytorch/autograd/parts.py", "tinytorch/autograd/drawing.py"),
     ),
->>>>>>> main
     Module(
         3,
         "layers",
