@@ -58,6 +58,7 @@ class OperationBase:
     """
 
     __signature__ = ShownSignature()
+    autograd = "tinytorch.autograd.derivatives"  # the module that registers the derivatives
 
     def __init__(self, forward, *, name=None, promotes=False, floating=False, numeric=False, view=False, keeps=""):
         self.forward, self.name, self.keeps = forward, name or forward.__name__, tuple(keeps.split())
@@ -99,12 +100,12 @@ class OperationBase:
 def find_derivative(operation):
     """The derivative of the operation; the first call imports module 02, which registers them all."""
     try:
-        import_module("tinytorch.autograd")
+        import_module(operation.autograd)
     except ModuleNotFoundError:
         raise RuntimeError("Autograd is built in module 02: finish it, then run 'tito export 02'") from None
     if operation.derivative is None:
         raise RuntimeError(
-            f"{operation.name} has no derivative: use it on x.detach(), under no_grad(), or register one with "
+            f"{operation.name} has no derivative yet: use it on x.detach(), under no_grad(), or register one with "
             "tinytorch.autograd.derivative"
         )
     return operation.derivative

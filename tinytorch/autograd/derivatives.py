@@ -23,14 +23,14 @@ from tinytorch.operations import (
     triu,
     unfold,
 )
-from tinytorch.tensor import (
-    Operation, absolute, amin, argmax, argmin, argsort, array_module, array_of, bitwise_and, bitwise_not,
-    bitwise_or, bitwise_xor, cast, cat, ceil, clone, cos, cosh, cumsum, eq, exp, expm1, floor, floor_divide, gather,
-    ge, getitem, gt, index_put_zeros, isfinite, isinf, isnan, le, log, log10, log1p, log2, logical_and, logical_not,
-    logical_or, logical_xor, logsumexp, lt, masked_fill, mean, minimum, ne, power, prod, remainder, reshape,
-    scattered_add, setitem, sigmoid, sign, sin, sinh, squeeze, stack, tan, topk_indices, transpose, trunc,
-    unsqueeze, var, view, where,
-)  # fmt: skip
+from .._tensor import array_of
+from ..operations import amin, argmin, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, ceil, cos, cosh
+from ..operations import cumsum, expm1, floor, floor_divide, index_put_zeros, isfinite, isinf, isnan, log10
+from ..operations import log1p, log2, logical_and, logical_not, logical_or, logical_xor, prod, remainder, sign
+from ..operations import sin, sinh, squeeze, tan, trunc, view
+from ..tensor import absolute, argmax, argsort, array_module, cast, cat, clone, eq, exp, gather, ge, getitem
+from ..tensor import gt, le, log, logsumexp, lt, masked_fill, mean, minimum, ne, Operation, power, reshape
+from ..tensor import scattered_add, setitem, sigmoid, stack, topk_indices, transpose, unsqueeze, var, where  # fmt: skip
 from .parts import reduced_count, unreduce
 from .engine import derivative, extreme_gradient
 

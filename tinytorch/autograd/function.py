@@ -4,7 +4,8 @@
 __all__ = ['Context', 'CustomNode', 'Function', 'custom_node']
 
 # %% ../../solutions/02_autograd/02_autograd_function.ipynb #dd2b5a02
-from ..tensor import Tensor, grad_mode, wrap
+from .._tensor import grad_mode
+from ..tensor import Tensor, wrap
 from .parts import FIXED, saved_tensors, tuple_of
 from tinytorch.autograd.engine import (
     Derivative, Node, grad_enabled, match_target, no_grad, record, sequence_numbers, unpack,

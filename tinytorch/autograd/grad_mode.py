@@ -4,7 +4,7 @@
 __all__ = ['enable_grad', 'inference_mode', 'set_grad_enabled', 'is_grad_enabled']
 
 # %% ../../solutions/02_autograd/02_autograd_grad_mode.ipynb #ce6bb14b
-from ..tensor import grad_mode
+from .._tensor import grad_mode
 
 from .engine import grad_enabled
 

@@ -14,9 +14,8 @@ from weakref import ref
 import numpy as np
 from numpy import ndarray
 
-from tinytorch.tensor import (
-    RemovableHandle, Tensor, Version, array_module, array_of, friendly_error, grad_mode, reshape, wrap,
-)  # fmt: skip
+from .._tensor import array_of, grad_mode, RemovableHandle, Version
+from ..tensor import array_module, friendly_error, reshape, Tensor, wrap  # fmt: skip
 
 # %% ../../solutions/02_autograd/02_autograd_parts.ipynb #11604a6a
 class HookedNode:
