@@ -47,7 +47,9 @@ ELSEWHERE = {
         size ndim dim dtype device numel stride is_contiguous element_size nbytes T mT item tolist numpy backward""",
     "test_promotion.py": "float16 half float32 float float64 double int8 int16 short int32 int int64 long uint8 bool dtype",
     "test_layers.py": """Module Parameter ModuleList ModuleDict Sequential calculate_gain zeros_ ones_ constant_ eye_
-        init functional parameter UninitializedParameter""",
+        init functional parameter UninitializedParameter CosineSimilarity PairwiseDistance elu selu celu mish hardtanh
+        relu6 hardsigmoid hardswish threshold softplus hardshrink softshrink softsign tanhshrink logsigmoid softmin glu
+        prelu normalize cosine_similarity pairwise_distance""",
     "test_losses.py": """mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy
         binary_cross_entropy_with_logits kl_div MSELoss L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss
         BCEWithLogitsLoss KLDivLoss""",

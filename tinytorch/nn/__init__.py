@@ -10,7 +10,14 @@ __getattr__, __dir__ = _lazy.attach(
     __name__,
     {
         "nn.layers": (3, "Parameter Module Linear Sequential"),
-        "nn.activation": (3, "Identity Flatten ReLU LeakyReLU GELU SiLU Sigmoid Tanh Softmax LogSoftmax"),
+        "nn.activation": (
+            3,
+            """
+            Identity Flatten ReLU LeakyReLU GELU SiLU Sigmoid Tanh Softmax LogSoftmax ELU CELU SELU Mish Hardtanh
+            ReLU6 Hardsigmoid Hardswish Threshold Softplus Hardshrink Softshrink Softsign Tanhshrink LogSigmoid Softmin
+            GLU PReLU CosineSimilarity PairwiseDistance
+            """,
+        ),
         "nn.container": (3, "ModuleList ModuleDict"),
         "nn.losses": (
             4,

@@ -16,6 +16,8 @@ __getattr__, __dir__ = _lazy.attach(
             """
             relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
             softmax=functional_softmax log_softmax=functional_log_softmax
+            elu selu celu mish hardtanh relu6 hardsigmoid hardswish threshold softplus hardshrink softshrink softsign
+            tanhshrink logsigmoid softmin glu prelu normalize cosine_similarity pairwise_distance
             """,
         ),
         "nn.losses": (
