@@ -34,7 +34,21 @@ class Module:
 MODULES: tuple[Module, ...] = (
     Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
     Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
-    Module(3, "layers", "Layers", ("tinytorch/nn/layers.py",), (1, 2)),
+    Module(
+        3,
+        "layers",
+        "Layers",
+        (
+            "tinytorch/nn/layers.py",
+            "tinytorch/nn/kernels.py",
+            "tinytorch/nn/module.py",
+            "tinytorch/nn/init.py",
+            "tinytorch/nn/activation.py",
+            "tinytorch/nn/container.py",
+        ),
+        (1, 2),
+        given=("tinytorch/nn/kernels.py", "tinytorch/nn/module.py"),
+    ),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
     Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
     Module(
@@ -51,7 +65,14 @@ MODULES: tuple[Module, ...] = (
         ("tinytorch/training/loop.py", "tinytorch/training/trainer.py", "tinytorch/training/callbacks.py"),
         (1, 2, 3, 4, 5, 6),
     ),
-    Module(8, "normalization", "Normalization", ("tinytorch/nn/normalization.py",), (1, 2, 3, 7)),
+    Module(
+        8,
+        "normalization",
+        "Normalization",
+        ("tinytorch/nn/normalization.py", "tinytorch/nn/checks.py"),
+        (1, 2, 3, 7),
+        given=("tinytorch/nn/checks.py",),
+    ),
     Module(9, "convolutions", "Convolutions", ("tinytorch/nn/conv.py", "tinytorch/models/vision.py"), (1, 2, 3, 7, 8)),
     Module(10, "tokenization", "Tokenization", ("tinytorch/text.py",), ()),
     Module(11, "embeddings", "Embeddings", ("tinytorch/nn/embeddings.py",), (1, 2, 3, 10)),
