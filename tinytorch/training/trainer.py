@@ -234,7 +234,7 @@ class _Steps:
             raise KeyboardInterrupt
 
     def _with_something_to_learn(self, batches):
-        """Without the batches of which the loss ignores every target: their mean is NaN. When that is all, all of them."""
+        """Without the batches of which the loss ignores every target: their mean is NaN. If that is all, all of them."""
         return [batch for batch in batches if mean_over(self.loss_fn, *batch)] or batches
 
 # %% ../../solutions/07_training/07_training_trainer.ipynb #trainer-interrupt
