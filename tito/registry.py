@@ -33,7 +33,22 @@ class Module:
 
 MODULES: tuple[Module, ...] = (
     Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
-    Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
+    Module(
+        2,
+        "autograd",
+        "Autograd",
+        (
+            "tinytorch/autograd/engine.py",
+            "tinytorch/autograd/parts.py",
+            "tinytorch/autograd/drawing.py",
+            "tinytorch/autograd/grad_mode.py",
+            "tinytorch/autograd/function.py",
+            "tinytorch/autograd/numerical.py",
+            "tinytorch/autograd/derivatives.py",
+        ),
+        (1,),
+        given=("tinytorch/autograd/parts.py", "tinytorch/autograd/drawing.py"),
+    ),
     Module(
         3,
         "layers",
