@@ -6,14 +6,12 @@ __all__ = ['Trainer']
 # %% ../../solutions/07_training/07_training_trainer.ipynb #trainer-imports
 import math
 import os
-import random
 import signal
 import threading
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from ..nn.layers import Module
 from ..operations import cat
 from ..optim import Optimizer, ReduceLROnPlateau
@@ -234,7 +232,7 @@ class _Steps:
             raise KeyboardInterrupt
 
     def _with_something_to_learn(self, batches):
-        """Without the batches of which the loss ignores every target: their mean is NaN. If that is all, all of them."""
+        """Without the batches of which the loss ignores every target: their mean is NaN. If those are all, all."""
         return [batch for batch in batches if mean_over(self.loss_fn, *batch)] or batches
 
 # %% ../../solutions/07_training/07_training_trainer.ipynb #trainer-interrupt
