@@ -65,7 +65,13 @@ MODULES: tuple[Module, ...] = (
         given=("tinytorch/nn/kernels.py", "tinytorch/nn/module.py"),
     ),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
-    Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
+    Module(
+        5,
+        "dataloader",
+        "DataLoader",
+        ("tinytorch/data/dataset.py", "tinytorch/data/dataloader.py", "tinytorch/data/datasets.py"),
+        (1,),
+    ),
     Module(
         6,
         "optimizers",
