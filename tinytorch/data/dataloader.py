@@ -315,7 +315,9 @@ def _check_workers(loader, prefetch_factor):
             "use num_workers=0 to read in the main process"
         )
     if loader.num_workers == 0 and (prefetch_factor is not None or loader.timeout or loader.persistent_workers):
-        raise ValueError("prefetch_factor, timeout and persistent_workers are for worker processes: set num_workers > 0")
+        raise ValueError(
+            "prefetch_factor, timeout and persistent_workers are for worker processes: set num_workers > 0"
+        )
     if loader.prefetch_factor < 1 or loader.timeout < 0:
         raise ValueError(
             "prefetch_factor must be at least 1 and timeout at least 0, "

@@ -429,7 +429,7 @@ class classification_collate:
 def vision_collate(samples):
     """collate_fn for (image, label): images (H, W) or (H, W, C) of uint8 become float32 (B, C, H, W), 0 to 1."""
     images = np.stack([np.asarray(image.array if isinstance(image, Tensor) else image) for image, _ in samples])
-    images = images[..., None] if images.ndim == 3 else images                 # (B, H, W, C)
+    images = images[..., None] if images.ndim == 3 else images  # (B, H, W, C)
     scale = 255 if images.dtype == np.uint8 else 1
     images = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype="float32") / np.float32(scale)
     return [wrap(images), default_collate([label for _, label in samples])]
