@@ -218,6 +218,6 @@ def windows_by_range(work):
         """
         def shifted_pair(tokens, start, length):
             both = np.stack([tokens[start:start + length], tokens[start + 1:start + length + 1]]).astype(np.int64)
-            return tuple(Tensor(row) for row in both.copy())
+            return tuple(wrap(row) for row in both.copy())
         """,
     )
