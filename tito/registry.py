@@ -81,7 +81,13 @@ MODULES: tuple[Module, ...] = (
         given=("tinytorch/nn/kernels.py", "tinytorch/nn/module.py"),
     ),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
-    Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
+    Module(
+        5,
+        "dataloader",
+        "DataLoader",
+        ("tinytorch/data/dataset.py", "tinytorch/data/dataloader.py", "tinytorch/data/datasets.py"),
+        (1,),
+    ),
     Module(
         6,
         "optimizers",
@@ -89,7 +95,13 @@ MODULES: tuple[Module, ...] = (
         ("tinytorch/optim/optimizer.py", "tinytorch/optim/lr_scheduler.py"),
         (1, 2, 3),
     ),
-    Module(7, "training", "Training", ("tinytorch/training.py",), (1, 2, 3, 4, 5, 6)),
+    Module(
+        7,
+        "training",
+        "Training",
+        ("tinytorch/training/loop.py", "tinytorch/training/trainer.py", "tinytorch/training/callbacks.py"),
+        (1, 2, 3, 4, 5, 6),
+    ),
     Module(
         8,
         "normalization",
