@@ -32,9 +32,9 @@ class Module:
 
 
 MODULES: tuple[Module, ...] = (
-    Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
+    Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py", "tinytorch/_info.py", "tinytorch/testing.py"), ()),
     Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
-    Module(3, "layers", "Layers", ("tinytorch/nn/layers.py",), (1, 2)),
+    Module(3, "layers", "Layers", ("tinytorch/nn/layers.py", "tinytorch/serialization.py"), (1, 2)),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
     Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
     Module(6, "optimizers", "Optimizers", ("tinytorch/optim.py",), (1, 2, 3)),

@@ -53,6 +53,8 @@ ELSEWHERE = {
         BCEWithLogitsLoss KLDivLoss""",
     "test_normalization.py": """Dropout BatchNorm1d BatchNorm2d LayerNorm GroupNorm RMSNorm dropout batch_norm layer_norm
         group_norm rms_norm""",
+    "test_questions.py": "Size finfo iinfo",
+    "test_serialization.py": "save load",
     "modules, no operations": "nn autograd utils functional optim data typing version device complex64 cuda",
 }
 # Names with no counterpart in PyTorch: what the course adds, with the test that covers it.

@@ -23,12 +23,20 @@ import torch.nn.utils
 import torch.nn.modules
 import torch.optim as optim
 import torch.autograd
+import torch.backends.cudnn as cudnn
+import torch.backends.mps
+import torch.cuda
+import torch.serialization
+import torch.testing
 import torch.utils.data as data
 import torch.utils.checkpoint
 from torch import nn, optim
-from torch import Tensor
+from torch import Size, Tensor, finfo, iinfo, load, save
 from torch import device, float32, manual_seed, no_grad
 from torch.autograd import grad, gradcheck, Function
+from torch.cuda import device_count, is_available
+from torch.serialization import add_safe_globals, safe_globals
+from torch.testing import assert_close
 from torch.nn import Linear, Module, Parameter, Sequential
 from torch.nn import functional as F, init
 from torch.nn.functional import cross_entropy, relu, softmax
