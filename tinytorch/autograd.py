@@ -24,9 +24,9 @@ from numpy import ndarray
 
 from .operations import clip, diagonal, flip, norm, roll, rounded, rsqrt, scattered, tril, triu, unfold
 from tinytorch.tensor import (
-    Handle, Operation, Tensor, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
+    RemovableHandle, Operation, Tensor, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
     eq, exp, expand, expm1, float64, floor, floor_divide, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
-    masked_fill, matmul, maximum, mean, minimum, mul, neg, permute, place, power, prod, reciprocal, remainder, reshape,
+    masked_fill, matmul, maximum, mean, minimum, mul, neg, permute, index_put_zeros, power, prod, reciprocal, remainder, reshape,
     scattered_add, setitem, sigmoid, sign, sin, sinh, sqrt, square, squeeze, stack, sub, tan, tanh, total, transpose, trunc,
     unsqueeze, var, view, where, wrap,
 )  # fmt: skip
@@ -83,7 +83,7 @@ class Node:
     def register_hook(self, hook):
         """What `tensor.register_hook(hook)` calls: let `hook` see, and perhaps replace, the gradient of the result."""
         self.open_hooks()
-        return Handle(self.hooks, hook)
+        return RemovableHandle(self.hooks, hook)
 
     def retain_grad(self, tensor):
         """What `tensor.retain_grad()` calls: keep the gradient of this result as the tensor's `.grad`."""
@@ -254,8 +254,8 @@ def elementwise():
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #341e38ed
 derivative(transpose, "", lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1))
-derivative(getitem, "x.shape", lambda g, x_shape, index: place(g, index=index, shape=x_shape))
-derivative(place, "x.shape", lambda g, x_shape, index, shape: getitem(g, index=index))
+derivative(getitem, "x.shape", lambda g, x_shape, index: index_put_zeros(g, index=index, shape=x_shape))
+derivative(index_put_zeros, "x.shape", lambda g, x_shape, index, shape: getitem(g, index=index))
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #15aec0f1
 def dims_of(dim, ndim):
@@ -833,7 +833,7 @@ def gather_back(g, *, shape, dim, index):
 def source_gradient(g, shape, dim, index):
     """The gradient of src in scatter_add: what stands where it was added; nothing for the part that was not used."""
     part = gather(g, dim=dim, index=index)
-    return part if shape == index.shape else place(part, index=tuple(map(slice, index.shape)), shape=shape)
+    return part if shape == index.shape else index_put_zeros(part, index=tuple(map(slice, index.shape)), shape=shape)
 
 
 def negative(shifts):

@@ -25,7 +25,7 @@ from functools import partial
 
 import numpy as np
 
-from ..tensor import Handle, Operation, Tensor, exp, grad_mode, sigmoid, tanh, tensor, total, where, wrap, zeros
+from ..tensor import RemovableHandle, Operation, Tensor, exp, grad_mode, sigmoid, tanh, tensor, total, where, wrap, zeros
 from ..autograd import derivative, no_grad
 
 # %% ../../solutions/03_layers/03_layers.ipynb #ad667aae
@@ -712,7 +712,7 @@ def named_member(module, target, group):
 def add_hook(hooks, hook, first):
     """Register a hook behind the others, or before them."""
     others = dict(hooks) if first else {}
-    handle = Handle(hooks, hook)
+    handle = RemovableHandle(hooks, hook)
     for key in others:
         hooks[key] = hooks.pop(key)
     return handle
