@@ -263,7 +263,7 @@ class Optimizer:
             for p in group["params"]:
                 if p.grad is not None:
                     self.update(p.array, p.grad.array, self.state.setdefault(p, {}), group)
-                    p._version[0] += 1
+                    p._version.count += 1
         return loss
 
     def scratch(self, p, k=0):

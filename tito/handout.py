@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from . import notebook as nb
+from . import notebooks as nb
 from .limits import hint_list, is_hints
 
 KEY = "tito"

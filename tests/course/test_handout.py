@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tito import handout
-from tito import notebook as nb
+from tito import notebooks as nb
 from tito.course import HOME, Course
 from tito.limits import is_hints
 
