@@ -32,7 +32,13 @@ class Module:
 
 
 MODULES: tuple[Module, ...] = (
-    Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py", "tinytorch/_info.py", "tinytorch/testing.py"), ()),
+    Module(
+        1,
+        "tensor",
+        "Tensor",
+        ("tinytorch/tensor.py", "tinytorch/operations.py", "tinytorch/_info.py", "tinytorch/testing.py"),
+        (),
+    ),
     Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
     Module(3, "layers", "Layers", ("tinytorch/nn/layers.py", "tinytorch/serialization.py"), (1, 2)),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
