@@ -63,17 +63,16 @@ def test_the_harness_sees_a_fault(monkeypatch):
 
     import tinytorch
 
+    def wrong(row):  # a sample without elements is right whatever is computed
+        return {kind for kind, score in database.judge(row, 3).items() if score.right < score.all}
+
     (row,) = [row for row in database.rows()[0] if row.name == "exp"]
-    assert all(
-        score.right == score.all for kind, score in database.judge(row, 3).items() if kind in ("values", "gradients")
-    )
-    right = row.ours
+    right, before = row.ours, wrong(row)
+    assert not before & {"values", "gradients", "second", "variants"}
     row.ours = lambda x: right(x) * 1.05
-    found = database.judge(row, 3)
-    assert found["values"].right < found["values"].all and not found["gradients"].right
-    row.ours = lambda x: right(x).detach() + (x - x.detach()) * right(x).detach()
-    found = database.judge(row, 3)
-    assert found["values"].right and found["gradients"].right == found["gradients"].all and not found["second"].right
+    assert wrong(row) >= {"values", "gradients", "second"}
+    row.ours = lambda x: right(x).detach() + (x - x.detach()) * right(x).detach() if x.requires_grad else right(x)
+    assert wrong(row) & {"values", "gradients", "second"} == {"second"}
     row.ours = right
     monkeypatch.setattr(tinytorch.Tensor, "exp", lambda x: x, raising=False)
-    assert database.judge(row, 3)["variants"].right < found["variants"].all
+    assert "variants" in wrong(row)
