@@ -90,6 +90,7 @@ def test_every_line_works():
 COURSE = {
     "": "operations data training models text quantization compression kv_cache benchmark deploy",
     "optim": """
+        optimizer
         sgd_step adam_step rmsprop_step adagrad_step adadelta_step l2_gradient decay_weights total_norm scale_to_norm
         step_lr multistep_lr exponential_lr cosine_lr linear_lr one_cycle_lr plateau_update clip_grad_norm_ clip_grad_value_
         LRScheduler StepLR MultiStepLR ExponentialLR CosineAnnealingLR ConstantLR LinearLR PolynomialLR LambdaLR
