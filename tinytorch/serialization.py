@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
+from . import Tensor, device, from_numpy
 from ._info import Size
-from .nn.layers import Module, Parameter
-from .tensor import Tensor, contiguous_strides, device, wrap
+from .nn import Module, Parameter
+from .tensor import contiguous_strides
 
 # %% ../solutions/03_layers/03_layers_serialization.ipynb #f4145ff5
 class _Global:
@@ -212,7 +213,7 @@ def _rebuild_tensor(storage, offset, size, stride, requires_grad=False, backward
     if last >= storage.size:
         raise pickle.UnpicklingError(f"load: a tensor needs {last + 1} elements, its storage has {storage.size}")
     strides = [step * storage.itemsize for step in stride]
-    tensor = wrap(np.lib.stride_tricks.as_strided(storage[offset:], size, strides))
+    tensor = from_numpy(np.lib.stride_tricks.as_strided(storage[offset:], size, strides))
     return tensor.requires_grad_() if requires_grad else tensor
 
 
@@ -380,6 +381,6 @@ def _put(array, location, target):
     if device(target).type == "cpu":
         return array
     try:
-        return wrap(array).to(target).array
+        return from_numpy(array).to(target).array
     except RuntimeError as error:
         raise RuntimeError(f"load: the tensors were on {location}: use map_location='cpu' ({error})") from None

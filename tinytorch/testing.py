@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .tensor import Tensor, promote_types
+from . import Tensor, promote_types
 
 # %% ../solutions/01_tensor/01_tensor_testing.ipynb #0d51f395
 _TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
