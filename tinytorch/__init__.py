@@ -54,14 +54,32 @@ __getattr__, __dir__ = _lazy.attach(
             """,
         ),
         "_info": (1, "Size finfo iinfo"),
+        "_more": (
+            1,
+            """
+            clamp_min clamp_max deg2rad rad2deg float_power positive rsub sgn signbit isposinf isneginf isin inner kron
+            cross baddbmm addbmm addmv addr vdot block_diag cdist atleast_1d atleast_2d atleast_3d column_stack dstack
+            tensor_split hsplit vsplit dsplit fliplr flipud rot90 diag_embed diagflat triu_indices tril_indices argwhere
+            unravel_index std_mean aminmax diff nanmean dist trapezoid trapz=trapezoid msort bucketize histc
+            unique_consecutive
+            """,
+        ),
+        "_elementwise": (
+            2,
+            """
+            asin arcsin=asin acos arccos=acos atan arctan=atan asinh arcsinh=asinh acosh arccosh=acosh atanh
+            arctanh=atanh atan2 arctan2=atan2 hypot fmod copysign fmax fmin heaviside logaddexp logaddexp2 exp2 sinc
+            logit xlogy erfc erfinv lgamma digamma polygamma mvlgamma
+            """,
+        ),
         "serialization": (3, "save load"),
         "autograd": (2, "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled"),
         "nn.layers": (3, "relu softmax log_softmax"),
         "nn.kernels": (3, "erf"),
     },
     {
-        "autograd": 2, "backends": 0, "operations": 1, "nn": 0, "optim": 6, "data": 5, "utils": 0, "training": 7,
-        "testing": 1, "serialization": 3, "models": 9, "text": 10, "profiler": 14, "quantization": 15,
+        "special": 2, "autograd": 2, "backends": 0, "operations": 1, "nn": 0, "optim": 6, "data": 5, "utils": 0,
+        "training": 7, "testing": 1, "serialization": 3, "models": 9, "text": 10, "profiler": 14, "quantization": 15,
         "compression": 16, "cuda": 0, "kv_cache": 18, "benchmark": 19, "compiler": 20, "distributed": 21,
         "deploy": 22,
     },  # fmt: skip

@@ -50,7 +50,7 @@ def _index(sources):
 
 def _load(name, file, number, own):
     """The name from the file that builds it, or an error that says which module to finish."""
-    path = f"tinytorch.{file}"
+    path = f"tinytorch.{file}".rstrip(".")
     try:
         return getattr(import_module(path), own)
     except ModuleNotFoundError as error:

@@ -36,10 +36,25 @@ MODULES: tuple[Module, ...] = (
         1,
         "tensor",
         "Tensor",
-        ("tinytorch/tensor.py", "tinytorch/operations.py", "tinytorch/_info.py", "tinytorch/testing.py"),
+        (
+            "tinytorch/tensor.py",
+            "tinytorch/operations.py",
+            "tinytorch/_info.py",
+            "tinytorch/testing.py",
+            "tinytorch/_more.py",
+        ),
         (),
     ),
-    Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
+    Module(
+        2,
+        "autograd",
+        "Autograd",
+        (
+            "tinytorch/autograd.py",
+            "tinytorch/_elementwise.py",
+        ),
+        (1,),
+    ),
     Module(
         3,
         "layers",
