@@ -78,8 +78,8 @@ __getattr__, __dir__ = _lazy.attach(
         "nn.kernels": (3, "erf"),
     },
     {
-        "special": 2, "autograd": 2, "backends": 0, "operations": 1, "nn": 0, "optim": 6, "data": 5, "utils": 0,
-        "training": 7, "testing": 1, "serialization": 3, "models": 9, "text": 10, "profiler": 14, "quantization": 15,
+        "special": 2, "serialization": 3, "testing": 1, "backends": 0, "autograd": 0, "operations": 1, "nn": 0,
+        "optim": 6, "data": 5, "utils": 0, "training": 7, "models": 9, "text": 10, "profiler": 14, "quantization": 15,
         "compression": 16, "cuda": 0, "kv_cache": 18, "benchmark": 19, "compiler": 20, "distributed": 21,
         "deploy": 22,
     },  # fmt: skip

@@ -34,6 +34,7 @@ from torch import nn, optim
 from torch import Size, Tensor, finfo, iinfo, load, save
 from torch import device, float32, manual_seed, no_grad
 from torch.autograd import grad, gradcheck, Function
+from torch.autograd import Variable
 from torch.cuda import device_count, is_available
 from torch.serialization import add_safe_globals, safe_globals
 from torch.testing import assert_close
