@@ -89,6 +89,7 @@ def test_every_line_works():
 
 # What facades of the course have beside PyTorch's names: rooms, what students write, schedules beside optimizers.
 COURSE = {
+    "autograd": "Node backward derivative draw GradcheckError is_grad_enabled",
     "": "operations data training models text quantization compression kv_cache benchmark deploy",
     "optim": """
         optimizer
