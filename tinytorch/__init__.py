@@ -83,6 +83,21 @@ __getattr__, __dir__ = _lazy.attach(
         "compression": 16, "cuda": 0, "kv_cache": 18, "benchmark": 19, "compiler": 20, "distributed": 21,
         "deploy": 22,
     },  # fmt: skip
+    out="""
+        abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax any arange
+        arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin asin asinh atan atan2 atanh baddbmm
+        bitwise_and bitwise_not bitwise_or bitwise_xor bmm bucketize cat ceil clamp clamp_max clamp_min clip
+        column_stack concat concatenate copysign cos cosh cross cumsum deg2rad diag diff digamma div divide dot
+        dstack eq erf erfc erfinv exp exp2 expm1 eye fix float_power floor floor_divide fmax fmin fmod frac full
+        gather ge greater greater_equal gt heaviside histc hstack hypot index_add index_select inner isin
+        isneginf isposinf kron le lerp less less_equal lgamma linspace log log10 log1p log2 log_softmax
+        logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit logspace logsumexp lt
+        masked_select matmul max maximum mean min minimum mm msort mul multiply mv mvlgamma nan_to_num nanmean
+        nansum ne neg negative nonzero norm not_equal ones outer pow rad2deg reciprocal remainder round rsqrt
+        scatter scatter_add searchsorted sgn sigmoid sign signbit sin sinc sinh softmax sort sqrt square stack
+        std sub subtract take_along_dim tan tanh tensordot topk tril triu true_divide trunc var vdot vstack
+        xlogy zeros
+    """,
 )
 
 try:  # at once, because the file tinytorch/tensor.py and the function tinytorch.tensor have one name

@@ -38,6 +38,7 @@ fmin = Operation(np.fmin, name="fmin", promotes=True)
 heaviside = Operation(lambda a, b: np.heaviside(a, b).astype(a.dtype), name="heaviside", promotes=True)
 logaddexp = Operation(np.logaddexp, name="logaddexp", promotes=True)
 logaddexp2 = Operation(np.logaddexp2, name="logaddexp2", promotes=True)
+heaviside.__doc__ = "0 below 0, 1 above, and the second number at 0."
 derivative(atan2, "a b", lambda g, a, b: g * b / (a * a + b * b), lambda g, a, b: -g * a / (a * a + b * b))
 derivative(hypot, "a b out", lambda g, a, b, out: g * a / out, lambda g, a, b, out: g * b / out)
 derivative(fmod, "a b", lambda g, a, b: g, lambda g, a, b: -g * torch.trunc(a / b))
@@ -61,6 +62,7 @@ def _takes(a, b, first):
 # %% ../solutions/02_autograd/02_autograd_elementwise.ipynb #18e3210c
 exp2 = Operation(np.exp2, name="exp2", floating=True)
 sinc = Operation(lambda x: np.sinc(x), name="sinc", floating=True)
+sinc.__doc__ = "sin(pi x) / (pi x), and 1 at 0."
 derivative(exp2, "out", lambda g, out: g * out * _two)
 derivative(sinc, "x", lambda g, x: g * _sinc_slope(x))
 
@@ -134,6 +136,7 @@ def _inverse_erf(y):
 
 erfc = Operation(_each(math.erfc), name="erfc", floating=True)
 erfinv = Operation(_each(_inverse_erf), name="erfinv", floating=True)
+erfc.__doc__, erfinv.__doc__ = "1 - erf(x), accurate for large x.", "The inverse of erf."
 _root = 2 / math.sqrt(math.pi)
 derivative(erfc, "x", lambda g, x: -g * _root * torch.exp(-x * x))
 derivative(erfinv, "out", lambda g, out: g * torch.exp(out * out) / _root)
@@ -209,6 +212,8 @@ def _lgamma(x):
 lgamma = Operation(_each(_lgamma), name="lgamma", floating=True)
 digamma = Operation(_each(_digamma), name="digamma", floating=True)
 _higher = Operation(lambda x, *, n: _each(_polygamma(n))(x), name="polygamma", floating=True)
+lgamma.__doc__ = "The logarithm of the absolute value of the gamma function."
+digamma.__doc__ = "The derivative of lgamma."
 derivative(lgamma, "x", lambda g, x: g * digamma(x))
 derivative(digamma, "x", lambda g, x: g * _higher(x, n=1))
 derivative(_higher, "x", lambda g, x, n: g * _higher(x, n=n + 1))

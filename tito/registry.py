@@ -42,6 +42,7 @@ MODULES: tuple[Module, ...] = (
             "tinytorch/_info.py",
             "tinytorch/testing.py",
             "tinytorch/_more.py",
+            "tinytorch/_out.py",
         ),
         (),
     ),
