@@ -1,26 +1,76 @@
 """What a student's notebook has otherwise than its source, besides what nbgrader itself takes out.
 
-Hints leave the page; they stand in the notebook's metadata, where `tito hint` finds them.
+- Hints leave the page; they stand in the notebook's metadata, where `tito hint` finds them.
+- An example says what it should print: the output that its source holds, which nbval compares with every run of the reference.
+- A check begins with its task and points. Marks that only the course's tools read are gone.
+
+Code keeps its meaning, so that a submission's cells are still known by it.
 """
 
 from __future__ import annotations
+
+import re
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from . import notebook as nb
 from .limits import hint_list, is_hints
+from .running import ANSI
 
 KEY = "tito"
 """Under which name the notebook's metadata holds what is not shown."""
 
+MARK = re.compile(rf"(?m)^\s*#\s*{nb.KEEP_OUTPUT}\s*?(\n|\Z)")
+TOOLS = re.compile(r"(?m)^[ \t]*#[ ](?:fmt: (?:off|on)|noqa\b.*)[ \t]*\n|[ \t]*#[ ](?:fmt: skip|noqa\b[^\n]*)[ \t]*$")
+
 
 def handout(notebook: dict) -> dict:
     """The students' form of a source notebook, still with its solutions and hidden tests."""
+    tasks, cells = nb.tasks(notebook), []
+    for cell in notebook["cells"]:
+        if is_hints(cell):
+            continue
+        if cell["cell_type"] != "code":
+            cells.append(cell)
+            continue
+        cells.append({**cell, "source": source_for_students(cell, tasks)})
+        if expected := expected_text(cell):
+            cells.append(expected_cell(cell, expected))
     hints = hints_of(notebook)
-    cells = [cell for cell in notebook["cells"] if not is_hints(cell)]
-    kept = {"hints": hints} if hints else {}
-    metadata = {**notebook["metadata"], **({KEY: kept} if kept else {})}
+    metadata = {**notebook["metadata"], **({KEY: {"hints": hints}} if hints else {})}
     return {**notebook, "cells": cells, "metadata": metadata}
+
+
+def source_for_students(cell: dict, tasks: dict[str, nb.Task]) -> str:
+    """A cell without the tools' marks; a check's first line says its task and points."""
+    source, mark = TOOLS.sub("", MARK.sub("", nb.text(cell))), nb.task_of(cell)
+    if mark and mark[1] == "test":
+        return f"{heading(tasks[mark[0]])}\n{source}"
+    return source
+
+
+def heading(task: nb.Task) -> str:
+    """The first line of a task's check."""
+    title = f": {task.title}" if task.title else ""
+    return f"# Task {task.id}{title} ({task.points:g} points)"
+
+
+def expected_text(cell: dict) -> str:
+    """What an example with a fixed output prints and shows."""
+    if nb.KEEP_OUTPUT not in nb.text(cell):
+        return ""
+    parts = []
+    for output in cell.get("outputs", ()):
+        part = output.get("text") if output["output_type"] == "stream" else output.get("data", {}).get("text/plain")
+        parts.append(part if isinstance(part, str) else "".join(part or ()))
+    lines = (line.rstrip() for part in parts for line in ANSI.sub("", part).rstrip("\n").split("\n"))
+    return "\n".join(lines).strip("\n")
+
+
+def expected_cell(cell: dict, text: str) -> dict:
+    fence = max(re.findall(r"`{3,}", text), key=len, default="``") + "`"
+    source = f"It should print:\n\n{fence}text\n{text}\n{fence}"
+    return {"cell_type": "markdown", "id": f"{cell['id'][:55]}-expected", "metadata": {}, "source": source}
 
 
 def hints_of(notebook: dict) -> dict[str, list[str]]:
