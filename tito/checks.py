@@ -69,7 +69,7 @@ class Short(reprlib.Repr):
         self.maxlevel = 4
 
     def repr1(self, x, level):
-        known = value_text(x)
+        known = attempt(value_text, x)
         return known if known is not None else super().repr1(x, level)
 
     def repr_instance(self, x, level):
@@ -98,10 +98,14 @@ SHORT = Short()
 
 def shown(x) -> str:
     """Any value in one line."""
-    if isinstance(x, np.generic):
+    if issubclass(type(x), np.generic):
         return f"{cut(str(x))} ({x.dtype})"
     text = attempt(SHORT.repr, x)
     return cut(" ".join(text.split())) if isinstance(text, str) else f"something of type {type(x).__name__}"
+
+
+def difference_lines(got, expected, close: dict | None = None) -> list[str]:
+    return [f"  {text}" for text in attempt(differences, got, expected, close, instead=[])]
 
 
 def array_of(x) -> np.ndarray | None:
@@ -234,7 +238,7 @@ class Part:
         return self
 
     def told(self, values) -> list[str]:
-        return [line("got", shown(values[self.slot])), line("expected", "something true")]
+        return [line("got", shown(values[self.slot])), line("expected", "true")]
 
 
 @dataclass
@@ -261,7 +265,7 @@ class Negation(Part):
     inner: int = 0
 
     def told(self, values) -> list[str]:
-        return [line("got", shown(values[self.inner])), line("expected", "something false")]
+        return [line("got", shown(values[self.inner])), line("expected", "false")]
 
 
 @dataclass
@@ -279,15 +283,15 @@ class Comparison(Part):
         operator = type(self.compare.ops[right - 1])
         if operator is ast.Eq:
             found = [line("got", shown(got)), line("expected", shown(expected))]
-            return found + [f"  {text}" for text in differences(got, expected)]
+            return found + difference_lines(got, expected)
         words = DIFFERENT[operator] + " "
-        if operator in (ast.Is, ast.IsNot) and (expected is None or value_text(expected)):
+        if operator in (ast.Is, ast.IsNot) and (expected is None or attempt(value_text, expected)):
             words = "" if operator is ast.Is else "anything but "
         found = [line("got", shown(got)), line("expected", words + shown(expected))]
         if self.minus and right == 1:
             one, other = (values[slot] for slot in self.minus)
             found += [line("of", shown(one)), line("and", shown(other))]
-            found += [f"  {text}" for text in differences(one, other, {"rtol": 0, "atol": 0})]
+            found += difference_lines(one, other, {"rtol": 0, "atol": 0})
         return found
 
 
@@ -325,16 +329,16 @@ class Called(Part):
         if self.name == "isinstance" and len(given) == 2:
             got = f"{shown(given[0])}, of type {type(given[0]).__name__}"
             return [line("got", got), line("expected", f"an instance of {shown(given[1])}")]
-        found = [line("got", shown(values[self.slot])), line("expected", "something true")]
-        return found + [line("of" if not n else "and", shown(value)) for n, value in enumerate(compared[:3])]
+        found = [line("got", shown(values[self.slot])), line("expected", "true")]
+        return found + [line("with", shown(value)) for value in compared[:3]]
 
     def compared(self, got, expected, tolerances, options) -> list[str]:
         close = None
         if "close" in self.name:
             close = {**dict(zip(("rtol", "atol"), tolerances)), **options}
             close = {name: close[name] for name in ("rtol", "atol", "equal_nan") if name in close}
-        found = differences(got, expected, close)
-        return [line("got", shown(got)), line("expected", shown(expected)), *(f"  {text}" for text in found)]
+        found = difference_lines(got, expected, close)
+        return [line("got", shown(got)), line("expected", shown(expected)), *found]
 
 
 @dataclass

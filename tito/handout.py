@@ -9,22 +9,23 @@ Code keeps its meaning, so that a submission's cells are still known by it.
 
 from __future__ import annotations
 
+import datetime
 import re
 
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Dict
 
 from . import notebook as nb
+from .hints import KEY
 from .limits import hint_list, is_hints
 from .running import ANSI
-
-KEY = "tito"
-"""Under which name the notebook's metadata holds what is not shown."""
 
 MARK = re.compile(rf"(?m)^\s*#\s*{nb.KEEP_OUTPUT}\s*?(\n|\Z)")
 TOOLS = re.compile(r"(?m)^[ \t]*#[ ](?:fmt: (?:off|on)|noqa\b.*)[ \t]*\n|[ \t]*#[ ](?:fmt: skip|noqa\b[^\n]*)[ \t]*$")
 
 
-def handout(notebook: dict) -> dict:
+def handout(notebook: dict, solutions_after: str = "") -> dict:
     """The students' form of a source notebook, still with its solutions and hidden tests."""
     tasks, cells = nb.tasks(notebook), []
     for cell in notebook["cells"]:
@@ -36,8 +37,9 @@ def handout(notebook: dict) -> dict:
         cells.append({**cell, "source": source_for_students(cell, tasks)})
         if expected := expected_text(cell):
             cells.append(expected_cell(cell, expected))
-    hints = hints_of(notebook)
-    metadata = {**notebook["metadata"], **({KEY: {"hints": hints}} if hints else {})}
+    aside = {"hints": hints_of(notebook), "solutions_after": solutions_after}
+    aside = {name: value for name, value in aside.items() if value}
+    metadata = {**notebook["metadata"], **({KEY: aside} if aside else {})}
     return {**notebook, "cells": cells, "metadata": metadata}
 
 
@@ -90,7 +92,22 @@ def hints_of(notebook: dict) -> dict[str, list[str]]:
 class ForStudents(NbGraderPreprocessor):
     """The first step of a release; nbgrader_config.py names it."""
 
+    solutions_after = Dict(
+        {}, help="module -> the date from which `tito hint` shows a task's solution, such as {'01': '2026-10-01'}"
+    ).tag(config=True)
+
     def preprocess(self, nb, resources):
         from nbformat import from_dict
 
-        return from_dict(handout(nb)), resources
+        name = resources["metadata"].get("name", "")
+        return from_dict(handout(nb, date(self.solutions_after.get(name[:2], "")))), resources
+
+
+def date(text: str) -> str:
+    """`text` when it is a date or nothing; else the release is refused."""
+    if text:
+        try:
+            datetime.date.fromisoformat(text)
+        except ValueError:
+            raise NbGraderException(f"solutions_after: {text!r} is no date such as 2026-10-01") from None
+    return text
