@@ -20,7 +20,7 @@ from statistics import median
 
 from tito.grading import misconceptions
 from tito.grading.job import Limits
-from tito.grading.notebook import Source, read_source
+from tito.notebooks.tasks import Source, read_source
 from tito.registry import BY_NUMBER
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -24,8 +24,8 @@ from numpy import ndarray
 
 from .operations import clip, diagonal, flip, norm, roll, rounded, rsqrt, scattered, tril, triu, unfold
 from tinytorch.tensor import (
-    RemovableHandle, Operation, Tensor, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
-    eq, exp, expand, expm1, float64, floor, floor_divide, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
+    RemovableHandle, Operation, Tensor, Version, absolute, add, amax, amin, array_module, array_of, cast, cat, ceil, clone, cos, cosh, cumsum, div,
+    eq, exp, expand, expm1, float64, floor, floor_divide, friendly_error, gather, ge, getitem, grad_mode, le, log, log10, log1p, log2, logical_and, logsumexp,
     masked_fill, matmul, maximum, mean, minimum, mul, neg, permute, index_put_zeros, power, prod, reciprocal, remainder, reshape,
     scattered_add, setitem, sigmoid, sign, sin, sinh, sqrt, square, squeeze, stack, sub, tan, tanh, total, transpose, trunc,
     unsqueeze, var, view, where, wrap,
@@ -55,6 +55,8 @@ class Node:
         saved, options, result = unpack(self), self.options, []
         if create_graph:
             saved = revive(self, saved)
+        elif retain_graph and self.row.kept:
+            saved = self.row.own(saved)
         for edge, function in zip(self.edges, self.row.functions or self.row.for_each(self.edges)):
             if edge is None or function is None or wanted is not None and edge not in wanted:
                 result.append(None)
@@ -92,34 +94,53 @@ class Node:
             self.watchers.append(Retain(tensor))
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #8731978a
-FIXED = [0]  # the version of what cannot change: numbers and shapes
+FIXED = Version()  # the version of what cannot change: numbers, shapes, and what only the node holds
 
 
 class Row:
     """A row of the table: what an operation saves, and a function for the gradient of each input."""
 
-    def __init__(self, saves, functions, names, variadic=False):
+    def __init__(self, saves, functions, names, variadic=False, keeps=()):
         self.names = saves.split()  # for messages
         names = ("tensors",) if variadic else ("x",) if len(names) == 1 else names  # a single input is called x
-        places = {name: i for i, name in enumerate((*names, "out"))}
+        places = {name: i for i, name in enumerate((*names, "out", *keeps))}
         self.saves = tuple(places[name] for name in self.names if not name.endswith(".shape"))
         self.shapes = tuple(places[name.removesuffix(".shape")] for name in self.names[len(self.saves) :])
+        self.kept = [i for i, place in enumerate(self.saves) if place > len(names)]  # which of `saves` forward kept
         self.variadic, self.functions = (functions[0], None) if variadic else (None, functions)
+
+    def own(self, saved):
+        """What was saved, with copies of what forward kept: the functions may overwrite it."""
+        return [value.copy() if i in self.kept else value for i, value in enumerate(saved)]
+
+    def compute(self, operation, inputs, options):
+        """The result of an operation that keeps something for its derivative, recorded."""
+        arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        options = {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
+        try:
+            out, *kept = operation.forward(*arrays, **options, keep=True)
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            raise friendly_error(operation, error, arrays, options) from None
+        result = wrap(out)
+        result.requires_grad = True
+        result.grad_fn = self.record(operation, inputs, arrays, result.array, result._version, options, kept)
+        return result
 
     def for_each(self, edges):
         """The functions of an operation that takes any number of inputs: the same for each, told its position."""
         return [lambda g, *saved, i=i, **options: self.variadic(g, i, *saved, **options) for i in range(len(edges))]
 
-    def record(self, operation, inputs, arrays, out, version, options):
-        """What an operation calls when a gradient is wanted. `version` is the version of the tensor around `out`."""
+    def record(self, operation, inputs, arrays, out, version, options, kept=()):
+        """What an operation calls when a gradient is wanted. `version` is the version of the tensor around `out`; `kept` what
+        its forward kept."""
         node = Node()
         node.operation, node.options, node.row = operation, options, self
         node.shape, node.dtype, node.order, node.hooks = out.shape, out.dtype, next(numbers), None
         saves, cells = self.saves, None
         if saves:
             cells = [x._version if isinstance(x, Tensor) else FIXED for x in inputs]
-            cells.append(version)
-        record(node, saves, inputs, (*arrays, out), cells)
+            cells += [version] + [FIXED] * len(kept) if kept else [version]
+        record(node, saves, inputs, (*arrays, out, *kept), cells)
         if self.shapes:
             node.saved += self.shapes_of(arrays, out)
         return node
@@ -134,12 +155,14 @@ class Row:
 def derivative(operation, saves, *functions):
     """A row of the table: `derivative(hypot, "a b out", lambda g, a, b, out: g * a / out, lambda g, a, b, out: g * b / out)`.
 
-    saves: names of the operation's inputs, `out` for its result; then `NAME.shape` where only a shape is needed
+    saves: names of the operation's inputs, `out` for its result, names of what its forward `keeps`; then `NAME.shape` where
+        only a shape is needed. What was kept belongs to the row: the last of its functions may overwrite it. When second
+        derivatives are wanted, kept floats are None, and the function computes them anew, from Tensors.
     functions: for each input one that gets the result's gradient, what was saved, and the options; None: no gradient.
         They are written with operations that are in the table themselves, so that they can be differentiated again. An
         operation with any number of inputs has one function, which gets the position of the input after the gradient.
     """
-    operation.derivative = Row(saves, functions, operation.inputs, operation.variadic)
+    operation.derivative = Row(saves, functions, operation.inputs, operation.variadic, operation.keeps)
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #674b1cab
 derivative(neg, "", lambda g: -g)
@@ -155,12 +178,12 @@ def record(node, saves, inputs, values, cells):
     inputs: what the operation was called with, Tensors and numbers
     values: the arrays of all inputs, then the array of the result
     saves: positions in `values` of what the row wants to keep
-    cells: for each of `values` the version of its tensor, a list with one number; None when `saves` is empty
+    cells: for each of `values` the `_version` of its tensor; None when `saves` is empty
 
     edges: for each input the `grad_fn` of a Tensor that an operation made, the Tensor itself for a leaf that requires grad,
         None for everything else
     saved: the values at `saves`, in that order
-    versions: for each of them a pair (its cell, the number in the cell now)
+    versions: for each of them a pair (its cell, the cell's `count` now)
     """
     ### BEGIN SOLUTION
     node.edges, node.saved, node.versions = [], [], []
@@ -168,7 +191,7 @@ def record(node, saves, inputs, values, cells):
         node.edges.append(x.grad_fn or x if isinstance(x, Tensor) and x.requires_grad else None)
     for i in saves:
         node.saved.append(values[i])
-        node.versions.append((cells[i], cells[i][0]))
+        node.versions.append((cells[i], cells[i].count))
     ### END SOLUTION
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #02-2-solution
@@ -178,7 +201,7 @@ def unpack(node):
     RuntimeError when it is None (freed by an earlier backward); the message says "second time" and names `retain_graph=True`.
     RuntimeError when the version of something saved is not what it was; the message names the operation (`node.name`), says "saved"
         and what (its name in `node.row.names`), the expected and the present version, and "in-place".
-    Each pair in `node.versions` is (cell, number at the time of recording).
+    Each pair in `node.versions` is (cell, its `count` at the time of recording).
     """
     ### BEGIN SOLUTION
     if node.saved is None:
@@ -187,10 +210,10 @@ def unpack(node):
             "Use backward(retain_graph=True) the first time, or compute the result again"
         )
     for name, (cell, version) in zip(node.row.names, node.versions):
-        if cell[0] != version:
+        if cell.count != version:
             raise RuntimeError(
                 f"{node.name} saved {name} at version {version}, but an in-place operation has changed it: it is at version "
-                f"{cell[0]} now. Use the operation that is not in-place, or change a clone()"
+                f"{cell.count} now. Use the operation that is not in-place, or change a clone()"
             )
     return node.saved
     ### END SOLUTION
@@ -391,7 +414,7 @@ def accumulate(leaf, gradient):
         leaf.grad = leaf.grad + gradient
     else:
         leaf.grad.array += gradient
-        leaf.grad._version[0] += 1
+        leaf.grad._version.count += 1
     ### END SOLUTION
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #aeb52c7d
@@ -601,12 +624,17 @@ def is_grad_enabled():
 
 # %% ../solutions/02_autograd/02_autograd.ipynb #fe3b91c9
 def revive(node, saved):
-    """What a node saved, as Tensors that hang on the graph again; numbers and shapes as they are."""
+    """What a node saved, as Tensors that hang on the graph again; numbers and shapes as they are.
+
+    What forward kept hangs on nothing. Masks and indices do not change with the inputs; floats do, so they are None here.
+    """
     edges = [*node.edges, node]  # those of the inputs, then that of the result
     arrays = [
         attach(value, edges[place] if place < len(edges) else None, cell)
         for value, place, (cell, version) in zip(saved, node.row.saves, node.versions)
     ]
+    for i in node.row.kept:
+        arrays[i] = None if saved[i].dtype.kind in "fc" else wrap(saved[i])
     return arrays + saved[len(arrays) :]
 
 

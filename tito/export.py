@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import notebook as nb
+from . import notebooks as nb
 from .console import Mistake
 from .course import Course
 from .files import scratch, write_atomic
@@ -76,9 +76,8 @@ def check_cells(course: Course, path: Path) -> None:
     for number, cell in enumerate(nb.read(path)["cells"], 1):
         if not nb.exports(cell):
             continue
-        source = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in nb.text(cell).split("\n"))
         try:
-            compile(source, str(path), "exec", dont_inherit=True)
+            compile(nb.plain(nb.text(cell)), str(path), "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             mark = nb.task_of(cell)
             where = f"{mark[0]}: " if mark else ""

@@ -16,7 +16,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict
 
-from . import notebook as nb
+from . import notebooks as nb
 from .hints import KEY
 from .limits import hint_list, is_hints
 from .running import ANSI
@@ -27,7 +27,7 @@ TOOLS = re.compile(r"(?m)^[ \t]*#[ ](?:fmt: (?:off|on)|noqa\b.*)[ \t]*\n|[ \t]*#
 
 def handout(notebook: dict, solutions_after: str = "") -> dict:
     """The students' form of a source notebook, still with its solutions and hidden tests."""
-    tasks, cells = nb.tasks(notebook), []
+    tasks, cells = nb.tasks_of(notebook), []
     for cell in notebook["cells"]:
         if is_hints(cell):
             continue

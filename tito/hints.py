@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import notebook as nb
+from . import notebooks as nb
 from .console import Mistake
 from .course import Course, find_module, find_task, home
 from .registry import Module

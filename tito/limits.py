@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from . import notebook as nb
+from . import notebooks as nb
 from .course import Course
 from .documents import code_lines
 from .files import write_atomic
@@ -74,9 +74,7 @@ def lines_of(source: str) -> int:
 
 def blank(source: str) -> str:
     """A cell as students get it: stubs in the place of solutions, no hidden tests."""
-    source = source.partition(nb.BEGIN_HIDDEN)[0]
-    pattern = rf"(?ms)^([ \t]*){nb.BEGIN}[ \t]*$.*?^[ \t]*{nb.END}[ \t]*$"
-    return re.sub(pattern, lambda match: f"{match[1]}# YOUR CODE HERE\n{match[1]}{nb.STUB}", source)
+    return nb.split_hidden(nb.strip_solution(source))[0]
 
 
 def solution_parts(source: str) -> list[tuple[int, str]]:
@@ -337,10 +335,12 @@ def hint_list(cell: dict) -> list[str]:
 def hints(notebook: dict) -> Iterator[Excess]:
     """Tasks without three hints directly before their blank."""
     cells = notebook["cells"]
-    for task in nb.tasks(notebook).values():
+    for task in nb.tasks_of(notebook).values():
         if not task.solutions:
             continue
-        before = cells[task.solutions[0] - 1] if task.solutions[0] else {"cell_type": "none", "metadata": {}}
+        before = (
+            cells[task.solutions[0].index - 1] if task.solutions[0].index else {"cell_type": "none", "metadata": {}}
+        )
         count = len(hint_list(before)) if is_hints(before) else 0
         if count != HINTS:
             yield Excess("hints", task.id, 1, f"{count} hints directly before its solution: expected {HINTS}")
@@ -468,11 +468,10 @@ def names_made(tree: ast.Module) -> set[str]:
 
 def messages(notebook: dict) -> Iterator[Excess]:
     """Tests that ask for words of a message which the task's docstrings do not state word for word."""
-    cells = notebook["cells"]
-    for task in nb.tasks(notebook).values():
-        shown = " ".join(" ".join(blank(nb.text(cells[i])).split()) for i in task.solutions)
-        for index in task.tests:
-            tree = parsed(nb.text(cells[index]))
+    for task in nb.tasks_of(notebook).values():
+        shown = " ".join(" ".join(blank(cell.source).split()) for cell in task.solutions)
+        for cell in task.tests:
+            tree = parsed(cell.source)
             asked, own = Messages(tree), names_made(tree)
             for text in dict.fromkeys(asked.words):
                 if missing := [part for part in spoken(text) if part not in shown and part not in own]:

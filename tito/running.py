@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import notebook as nb
+from . import notebooks as nb
 from .course import Course
 from .files import scratch
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from . import notebook as nb
+from . import notebooks as nb
 from .console import Mistake
 from .course import Course
 from .files import write_atomic
@@ -69,15 +69,13 @@ def row(course: Course, module: Module) -> Row:
     if not course.notebook(module).is_file():
         return Row(module, released, "-", "-", "-", "-", "")
     try:
-        tasks = nb.tasks(nb.read(course.notebook(module)))
+        tasks = nb.tasks_of(nb.read(course.notebook(module)))
         begun, now = started(course, module), fingerprint(course, module)
     except Mistake:
         return Row(module, released, "unreadable", "-", "-", "-", f"tito reset {module.nn}")
     noted = read_record(course).get(module.nn, {})
     total = sum(task.points for task in tasks.values())
-    blank = sum(
-        any(nb.is_blank(nb.read(course.notebook(module))["cells"][i]) for i in t.solutions) for t in tasks.values()
-    )
+    blank = sum(any(cell.is_blank for cell in task.solutions) for task in tasks.values())
     written = f"{len(tasks) - blank}/{len(tasks)} tasks" if begun else "no"
     test, done = noted.get("tested", {}), []
     if not begun and noted.get("filled"):

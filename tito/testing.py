@@ -11,14 +11,13 @@ import json
 import os
 import re
 import subprocess
-import symtable
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import notebook as nb
+from . import notebooks as nb
 from .console import Mistake
 from .course import Course
 from .export import Exported, export
@@ -158,29 +157,14 @@ class Blame:
             self.broken = self.broken or cause
 
 
-def table_of(source: str) -> symtable.SymbolTable:
-    """The names of a cell; of an empty one when it does not compile."""
-    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
-    try:
-        return symtable.symtable(plain, "cell", "exec")
-    except (SyntaxError, ValueError):
-        return symtable.symtable("", "cell", "exec")
-
-
-def defined(source: str) -> set[str]:
+def defined(source: str) -> frozenset[str]:
     """The names that a cell's top level binds."""
-    symbols = table_of(source).get_symbols()
-    return {name.get_name() for name in symbols if name.is_assigned() or name.is_imported() or name.is_namespace()}
+    return nb.names_of(source).binds
 
 
-def missing(source: str) -> set[str]:
+def missing(source: str) -> frozenset[str]:
     """The names that a cell uses and does not bind itself."""
-    found, tables = set(), [table_of(source)]
-    for table in tables:
-        tables += table.get_children()
-        top = table.get_type() == "module"
-        found |= {name.get_name() for name in table.get_symbols() if name.is_referenced() and (top or name.is_global())}
-    return found - defined(source)
+    return nb.names_of(source).uses - defined(source)
 
 
 def needed_cells(notebook: dict) -> set[int]:
@@ -225,7 +209,7 @@ def grade_id_of(course: Course, path: Path, cell_id: str) -> str:
     for source in course.notebooks(module) if module else ():
         for cell in nb.read(source)["cells"]:
             if cell.get("id") == cell_id:
-                return cell["metadata"].get("nbgrader", {}).get("grade_id", "")
+                return nb.grade_id_of(cell)
     return ""
 
 
@@ -245,7 +229,7 @@ class ModuleTest:
         self.course, self.module, self.task, self.timeout, self.quick = course, module, task, timeout, quick
         self.path = course.notebook(module)
         self.notebook = nb.read(self.path)
-        self.report = Report(module, nb.tasks(self.notebook))
+        self.report = Report(module, nb.tasks_of(self.notebook))
         self.blame = Blame(course, self.notebook)
         if task and task not in self.report.tasks:
             listed = ", ".join(self.report.tasks) or "none"
@@ -305,7 +289,7 @@ class ModuleTest:
         needed = needed_cells(notebook) if self.quick else set(range(len(notebook["cells"])))
         if not self.task:
             return lambda index, cell: index in needed
-        last = max(self.report.tasks[self.task].tests, default=len(notebook["cells"]))
+        last = max((cell.index for cell in self.report.tasks[self.task].tests), default=len(notebook["cells"]))
 
         def for_task(index, cell):
             mark = nb.task_of(cell)
@@ -326,7 +310,7 @@ class ModuleTest:
         """Where the blank of a task stands, if it is one of this module's."""
         if task not in self.report.tasks or not self.report.tasks[task].solutions:
             return ""
-        return f"{self.course.show(self.path)}, cell {self.report.tasks[task].solutions[0] + 1}"
+        return f"{self.course.show(self.path)}, cell {self.report.tasks[task].solutions[0].index + 1}"
 
     def pytest_checks(self, arguments: list[str]) -> Iterator[Check]:
         """The checks that pytest makes, in a process of its own."""

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from . import kernel
-from . import notebook as nb
+from . import notebooks as nb
 from .console import Mistake
 from .course import HOME, Course, home
 from .files import keep_aside, write_atomic

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tito import notebook as nb
+from tito import notebooks as nb
 
 ROOT = Path(__file__).resolve().parents[2]
 

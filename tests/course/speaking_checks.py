@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tito import checks  # noqa: E402
-from tito import notebook as nb  # noqa: E402
+from tito import notebooks as nb  # noqa: E402
 from tito.course import HOME, Course  # noqa: E402
 from tito.limits import blank, plain  # noqa: E402
 from tito.testing import defined, needed_cells  # noqa: E402
@@ -103,7 +103,7 @@ def main(nn: str) -> None:
             run(source, f"<cell {index}>", space, checks.Rewriter())
             continue
         task, source = mark[0], plain(blank(nb.text(cell)))
-        names = [name for i in nb.tasks(notebook)[task].solutions for name in defined(nb.text(notebook["cells"][i]))]
+        names = [name for cell in nb.tasks_of(notebook)[task].solutions for name in defined(cell.source)]
         changed += [(task, text) for text in mutated(source, index, dict(space), names)]
         run(source, f"<cell {index}>", space, Failing())
         count += sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(source)))

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tito import notebook as nb
+from tito import notebooks as nb
 from tito import workspace
 from tito.course import HOME, Course
 from tito.files import write_atomic
@@ -16,7 +16,7 @@ from tito.release import fresh
 from tito.testing import ModuleTest
 
 COURSE = Course.read(HOME)
-TASKS = [(module, task) for module in COURSE.modules() for task in nb.tasks(nb.read(COURSE.notebook(module)))]
+TASKS = [(module, task) for module in COURSE.modules() for task in nb.tasks_of(nb.read(COURSE.notebook(module)))]
 # Every task is gutted by `make test-slow`; a few seconds each are too many for every run, where each eighth one is: at
 # least one of each module, and with it everything but its own tests must pass.
 CASES = [pytest.param(*case, marks=() if number % 8 == 0 else pytest.mark.slow) for number, case in enumerate(TASKS)]

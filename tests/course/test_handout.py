@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tito import handout
-from tito import notebook as nb
+from tito import notebooks as nb
 from tito.course import HOME, Course
 from tito.limits import is_hints
 
@@ -54,7 +54,7 @@ def test_every_example_says_what_it_should_print(module):
 @EACH
 def test_a_check_begins_with_its_task_and_points(module):
     source, released = source_and_release(module)
-    for task in nb.tasks(source).values():
+    for task in nb.tasks_of(source).values():
         cell = next(c for c in released["cells"] if nb.task_of(c) == (task.id, "test"))
         assert nb.text(cell).split("\n")[0] == f"# Task {task.id}: {task.title} ({task.points:g} points)"
 
@@ -70,13 +70,14 @@ def test_students_see_no_mark_of_the_tools(module):
 @EACH
 def test_what_a_cell_does_is_the_same(module):
     """The grader knows a submission's cells by their meaning."""
-    from tito.grading.notebook import meaning, read_source
+    from tito.notebooks.names import fingerprint
+    from tito.notebooks.tasks import read_source
 
     source = read_source(COURSE.notebook(module))
     cells = {cell["id"]: nb.text(cell) for cell in source_and_release(module)[1]["cells"]}
     for cell in source.cells:
         if cell.kind == "code":
-            assert meaning(cells[cell.id]) == meaning(cell.stub), cell.id
+            assert fingerprint(cells[cell.id]) == fingerprint(cell.stub), cell.id
 
 
 def example(*outputs):

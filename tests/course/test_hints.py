@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tito import hints
-from tito import notebook as nb
+from tito import notebooks as nb
 from tito.console import Mistake
 from tito.course import HOME, Course
 from tito.registry import BY_NUMBER
@@ -65,5 +65,5 @@ def test_a_date_that_is_none_is_refused(course):
 def test_every_solution_is_found_in_the_reference():
     course = Course.read(HOME)
     for module in course.modules():
-        for task in nb.tasks(nb.read(course.notebook(module))):
+        for task in nb.tasks_of(nb.read(course.notebook(module))):
             assert "def " in hints.reference(module, task) or "class " in hints.reference(module, task), task

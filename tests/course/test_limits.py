@@ -8,7 +8,7 @@ import pytest
 import sample_course
 
 from tito import limits
-from tito import notebook as nb
+from tito import notebooks as nb
 from tito.course import HOME, Course
 from tito.lint import lint_course
 from tito.registry import BY_NUMBER

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tito import notebook as nb
+from tito import notebooks as nb
 
 TASKS = {"01_tensor": ["01.1", "01.2", "01.3"], "02_autograd": ["02.1", "02.2"]}
 WAITING = {"01.1": {"01.3"}, "01.2": {"01.3"}, "02.1": {"02.2"}}

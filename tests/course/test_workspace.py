@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tito import kernel
-from tito import notebook as nb
+from tito import notebooks as nb
 
 SHOW = "import tinytorch.tensor; print(tinytorch.tensor.__file__)"
 

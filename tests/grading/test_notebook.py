@@ -5,7 +5,10 @@ import json
 import pytest
 import small
 
-from tito.grading.notebook import alone, blank, load, meaning, names, repair, source_of, whole, without
+from tito.grading.notebook import alone, load, repair, whole
+from tito.notebooks.cells import strip_solution
+from tito.notebooks.names import blank_out, fingerprint, names_of
+from tito.notebooks.tasks import source_of
 
 SOURCE = source_of(small.source(), "00_small")
 ALL = set(SOURCE.tasks)
@@ -28,18 +31,18 @@ def test_a_source_has_tasks_with_points_titles_and_probes():
 
 
 def test_the_stub_is_nbgraders():
-    stub = blank(small.cell(small.source(), "00-1-solution")["source"])
+    stub = strip_solution(small.cell(small.source(), "00-1-solution")["source"])
     assert stub.endswith("    # YOUR CODE HERE\n    raise NotImplementedError()") and stub.startswith("#| export")
 
 
 def test_names_of_a_cell():
-    found = names("import numpy as np\ndef f(x):\n    return g(x) + y\nz = f(1)\nglobal_ = [i for i in z]")
+    found = names_of("import numpy as np\ndef f(x):\n    return g(x) + y\nz = f(1)\nglobal_ = [i for i in z]")
     assert found.defines == {"f", "z", "global_"} and {"g", "y"} <= found.uses and "np" in found.binds
-    assert names("%time f(1)\n!ls").parsed and not names("def (").parsed
-    assert "x" in names("def f():\n    global x\n    x = 1").binds
-    assert names("x = 1\ny = x + z").uses == {"z"} and names("n += 1").uses == {"n"}
-    assert names("for i in range(3):\n    y = i\n    print(y)").uses == {"range", "print"}
-    assert names("try:\n    a = b\nexcept E as e:\n    print(a, e)").uses == {"b", "print", "E"}
+    assert names_of("%time f(1)\n!ls").parsed and not names_of("def (").parsed
+    assert "x" in names_of("def f():\n    global x\n    x = 1").binds
+    assert names_of("x = 1\ny = x + z").uses == {"z"} and names_of("n += 1").uses == {"n"}
+    assert names_of("for i in range(3):\n    y = i\n    print(y)").uses == {"range", "print"}
+    assert names_of("try:\n    a = b\nexcept E as e:\n    print(a, e)").uses == {"b", "print", "E"}
 
 
 def test_given_examples_that_nobody_needs_are_not_run():
@@ -58,17 +61,17 @@ def test_empty_cells_are_not_run():
     assert len(alone(SOURCE, SOURCE.tasks["00.1"], submission)) < 20
 
 
-def test_without_blanks_definitions_and_keeps_line_numbers():
+def test_blank_out_blanks_definitions_and_keeps_line_numbers():
     cell = "import a\n@dec\ndef f():\n    return 1\n\ndef g():\n    return 2"
-    assert without(cell, {"f"}).split("\n") == ["import a", "", "", "", "", "def g():", "    return 2"]
-    assert without("def f(: broken", {"f"}) == "def f(: broken"
+    assert blank_out(cell, {"f"}).split("\n") == ["import a", "", "", "", "", "def g():", "    return 2"]
+    assert blank_out("def f(: broken", {"f"}) == "def f(: broken"
 
 
 def test_comments_do_not_make_an_attempt():
     notebook = small.release()
     small.cell(notebook, "00-1-solution")["source"] += "\n    # I tried\n"
     assert repair(SOURCE, notebook).attempted == set()
-    assert meaning("a = 1  # x") == meaning("a=1")
+    assert fingerprint("a = 1  # x") == fingerprint("a=1")
 
 
 def test_a_perfect_submission_needs_no_repair():

@@ -25,7 +25,7 @@ from functools import partial
 
 import numpy as np
 
-from ..tensor import RemovableHandle, Operation, Tensor, exp, grad_mode, sigmoid, tanh, tensor, total, where, wrap, zeros
+from ..tensor import RemovableHandle, Operation, Tensor, exp, sigmoid, tanh, tensor, total, where, wrap, zeros
 from ..autograd import derivative, no_grad
 
 # %% ../../solutions/03_layers/03_layers.ipynb #ad667aae
@@ -234,33 +234,31 @@ def normal_pdf(x):
 GELU_SCALE, GELU_CUBE = math.sqrt(2 / math.pi), 0.044715
 
 # %% ../../solutions/03_layers/03_layers.ipynb #8ae21d40
-@partial(Operation, name="gelu")
-def gelu_gated(x, *, approximate, slopes):
-    """x * s(x) for GELU's switch s. slopes: None, or an empty list, which gets the array of slopes s + x s'(x)."""
-    out = np.empty(x.shape, x.dtype)
-    if slopes is not None:
-        slopes.append(np.empty(x.shape, x.dtype))
-    flat, y, *kept = (array.reshape(-1) for array in (x, out, *(slopes or ())))
+@partial(Operation, name="gelu", keeps="slope")
+def gelu_gated(x, *, approximate, keep=False):
+    """x * s(x) for GELU's switch s. Kept is the slope s + x s'(x)."""
+    out, slope = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype) if keep else None
+    flat, y, *kept = (array.reshape(-1) for array in ((x, out, slope) if keep else (x, out)))
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(flat.size):
             part = flat[block]
             s = gelu_gate(part, approximate)
             np.multiply(part, s, out=y[block])
-            for slope in kept:
-                np.multiply(part, gelu_gate_slope(part, s, approximate), out=slope[block])
-                slope[block] += s
-    return out
+            for d in kept:
+                np.multiply(part, gelu_gate_slope(part, s, approximate), out=d[block])
+                d[block] += s
+    return (out, slope) if keep else out
 
 
-def gelu_gated_to_input(g, x, approximate, slopes):
-    """The gradient for the input: g times what the forward kept. A second backward finds nothing kept and computes it again."""
-    if slopes and not isinstance(g, Tensor):
-        return np.multiply(g, slopes[0], out=slopes.pop())
+def gelu_gated_to_input(g, x, slope, approximate):
+    """The gradient for the input: g times the slope that forward kept, or, for second derivatives, its formula."""
+    if slope is not None:
+        return np.multiply(g, slope, out=slope)
     s = gelu_gate(x, approximate)
     return g * (s + x * gelu_gate_slope(x, s, approximate))
 
 
-derivative(gelu_gated, "x", gelu_gated_to_input)
+derivative(gelu_gated, "x slope", gelu_gated_to_input)
 
 
 def gelu(input, approximate="none"):
@@ -268,8 +266,7 @@ def gelu(input, approximate="none"):
 
     Source: Hendrycks and Gimpel 2016; torch.nn.functional.gelu.
     """
-    wanted = isinstance(input, Tensor) and input.requires_grad and grad_mode.enabled
-    return gelu_gated(input, approximate=approximate, slopes=[] if wanted else None)
+    return gelu_gated(input, approximate=approximate)
 
 # %% ../../solutions/03_layers/03_layers.ipynb #03-3-solution
 @Operation

@@ -11,6 +11,8 @@ __all__ = ['reduce', 'check_same_shape', 'check_tensors', 'mse_loss', 'huber_los
            'KLDivLoss']
 
 # %% ../../solutions/04_losses/04_losses.ipynb #fa34613f
+from functools import partial
+
 import numpy as np
 from ..tensor import Operation, Tensor, log, maximum, sigmoid
 from ..autograd import derivative
@@ -113,26 +115,21 @@ def softmax_cross_entropy_backward(g, e, total, target):
     ### END SOLUTION
 
 # %% ../../solutions/04_losses/04_losses.ipynb #4d102001
-@Operation
-def softmax_cross_entropy(logits, *, target, saved):
-    """-log softmax(logits)[target] for each row: logits (N, C), target integer array (N,), saved an empty list;
-    Tensor (N,).
-    """
-    losses, *kept = softmax_cross_entropy_forward(logits, target)
-    saved += kept
-    return losses
+@partial(Operation, keeps="e total")
+def softmax_cross_entropy(logits, *, target, keep=False):
+    """-log softmax(logits)[target] for each row: logits (N, C), target integer array (N,); Tensor (N,)."""
+    losses, e, total = softmax_cross_entropy_forward(logits, target)
+    return (losses, e, total) if keep else losses
 
 
-def _softmax_cross_entropy_derivative(g, logits, target, saved):
-    if isinstance(g, Tensor):
-        onehot = np.eye(logits.shape[1], dtype=logits.dtype)[target]
-        return (log_softmax(logits, dim=1).exp() - onehot) * g.unsqueeze(1)
-    e, total = saved or softmax_cross_entropy_forward(logits, target)[1:]
-    saved.clear()  # e becomes the gradient
-    return softmax_cross_entropy_backward(g, e, total, target)
+def _softmax_cross_entropy_derivative(g, logits, e, total, target):
+    if e is not None:
+        return softmax_cross_entropy_backward(g, e, total, target)
+    onehot = np.eye(logits.shape[1], dtype=logits.dtype)[target]
+    return (log_softmax(logits, dim=1).exp() - onehot) * g.unsqueeze(1)
 
 
-derivative(softmax_cross_entropy, "x", _softmax_cross_entropy_derivative)
+derivative(softmax_cross_entropy, "x e total", _softmax_cross_entropy_derivative)
 
 # %% ../../solutions/04_losses/04_losses.ipynb #04-5-solution
 def weighted_losses(losses, target, weight=None, ignore_index=-100, reduction="mean"):
@@ -365,7 +362,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     indices, logits, weight = _class_indices(input, target, ignore_index), _rows(input), _array(weight)
     shape, indices = indices.shape, indices.reshape(-1)
     ignored = indices == ignore_index
-    losses = softmax_cross_entropy(logits, target=np.where(ignored, 0, indices), saved=[])
+    losses = softmax_cross_entropy(logits, target=np.where(ignored, 0, indices))
     # filled, not only weighed with 0: of an infinite loss, or of a mean's infinite gradient, 0 * inf would make NaN
     loss = weighted_losses(losses.masked_fill(ignored, 0.0), indices, weight, ignore_index, reduction)
     if label_smoothing:

@@ -11,7 +11,7 @@ __all__ = ['mean_product', 'standardize_forward', 'standardize_backward', 'stand
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #097950d5
 import math
-from functools import wraps
+from functools import partial, wraps
 import numpy as np
 from ..tensor import Operation, Tensor, float16, ones, random_source, zeros
 from ..operations import get_rng_state, ones_like, set_rng_state
@@ -60,18 +60,23 @@ def standardize_backward(g, xhat, var, axes, eps):
     ### END SOLUTION
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #b4c1f26a
-@Operation
-def standardize(x, *, axes, eps, saved):
-    """x standardised over the axes (a tuple): one operation with its known gradient. saved: an empty list."""
-    saved += standardize_forward(x, axes, eps)
-    return saved[0]
+@partial(Operation, keeps="mean var")
+def standardize(x, *, axes, eps, watch=None, keep=False):
+    """x standardised over the axes (a tuple): one operation with its known gradient.
+
+    watch: a function that is told the mean and the variance of every call
+    """
+    xhat, mean, var = standardize_forward(x, axes, eps)
+    if watch is not None:
+        watch(mean, var)
+    return (xhat, mean, var) if keep else xhat
 
 
-def _standardize_derivative(g, x, axes, eps, saved):
-    if isinstance(g, Tensor):
-        xhat, rstd = _standardized(x, axes, eps)
-        return (g - g.mean(axes, keepdim=True) - xhat * (g * xhat).mean(axes, keepdim=True)) * rstd
-    return standardize_backward(g, saved[0].copy(), saved[2], axes, eps)  # a copy: xhat is the user's result
+def _standardize_to_x(g, x, mean, var, axes, eps, **options):
+    if var is not None:
+        return standardize_backward(g, (x - mean) * (1 / np.sqrt(var + eps)), var, axes, eps)
+    xhat, rstd = _standardized(x, axes, eps)
+    return (g - g.mean(axes, keepdim=True) - xhat * (g * xhat).mean(axes, keepdim=True)) * rstd
 
 
 def _standardized(x, axes, eps):
@@ -81,47 +86,42 @@ def _standardized(x, axes, eps):
     return centred * rstd, rstd
 
 
-derivative(standardize, "x", _standardize_derivative)
+derivative(standardize, "x mean var", _standardize_to_x)
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #95a75bb5
-@Operation
-def scaled_standardize(weight, bias, x, *, axes, eps, saved):
-    """standardize(x) * weight + bias; weight and bias broadcast over x. saved: an empty list."""
-    saved += standardize_forward(x, axes, eps)
-    out = saved[0] * weight
+@partial(Operation, keeps="xhat var")
+def scaled_standardize(weight, bias, x, *, axes, eps, watch=None, keep=False):
+    """standardize(x) * weight + bias; weight and bias broadcast over x."""
+    xhat, mean, var = standardize_forward(x, axes, eps)
+    if watch is not None:
+        watch(mean, var)
+    out = xhat * weight
     out += bias
-    return out
+    return (out, xhat, var) if keep else out
 
 
-def _to_weight(g, weight, x, axes, eps, saved):
-    if isinstance(g, Tensor):
+def _to_weight(g, weight, x, xhat, var, axes, eps, **options):
+    if xhat is None:
         return g * _standardized(x, axes, eps)[0]
-    if not saved:
-        saved += standardize_forward(x, axes, eps)
     first = x.ndim - weight.ndim
     stretched = tuple(i for i in range(x.ndim) if i < first or weight.shape[i - first] == 1)
-    return mean_product(g, saved[0], stretched) * np.asarray(x.size / max(1, weight.size), x.dtype)
+    return mean_product(g, xhat, stretched) * np.asarray(x.size / max(1, weight.size), x.dtype)
 
 
-def _to_x(g, weight, x, axes, eps, saved):
-    if isinstance(g, Tensor):
-        return _standardize_derivative(g * weight, x, axes, eps, saved)
-    xhat, _, var = saved or standardize_forward(x, axes, eps)
-    saved.clear()  # xhat becomes the gradient
-    return standardize_backward(g * weight, xhat, var, axes, eps)
+def _to_x(g, weight, x, xhat, var, axes, eps, **options):
+    if xhat is None:
+        return _standardize_to_x(g * weight, x, None, None, axes, eps)
+    return standardize_backward(g * weight, xhat, var, axes, eps)  # xhat becomes the gradient
 
 
-derivative(scaled_standardize, "weight x", _to_weight, lambda g, weight, x, **options: g, _to_x)
+derivative(scaled_standardize, "weight x xhat var", _to_weight, lambda g, weight, x, *kept, **options: g, _to_x)
 
 
-def standardize_affine(x, axes, eps, weight=None, bias=None, saved=None):
-    """standardize(x), then * weight and + bias where they are given. saved: an empty list, which gets xhat,
-    mean and var.
-    """
-    saved = [] if saved is None else saved
+def standardize_affine(x, axes, eps, weight=None, bias=None, watch=None):
+    """standardize(x), then * weight and + bias where they are given. watch: see `standardize`."""
     if weight is not None and bias is not None:
-        return scaled_standardize(weight, bias, x, axes=axes, eps=eps, saved=saved)
-    return _affine(standardize(x, axes=axes, eps=eps, saved=saved), weight, bias)
+        return scaled_standardize(weight, bias, x, axes=axes, eps=eps, watch=watch)
+    return _affine(standardize(x, axes=axes, eps=eps, watch=watch), weight, bias)
 
 
 def _affine(out, weight, bias):
@@ -210,7 +210,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             "choose another number of groups"
         )
     grouped = input.reshape(N * num_groups, math.prod(input.shape[1:]) // num_groups)  # (N * G, C/G * space)
-    out = standardize(grouped, axes=(1,), eps=eps, saved=[]).reshape(*input.shape)
+    out = standardize(grouped, axes=(1,), eps=eps).reshape(*input.shape)
     return _affine(out, _by_channel(weight, input.ndim), _by_channel(bias, input.ndim))
     ### END SOLUTION
 
@@ -273,12 +273,12 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(input.shape)}: use a larger batch, or eval()"
         )
-    saved = []
-    out = standardize_affine(input, axes, eps, weight, bias, saved)
-    if running_mean is not None:
-        mean, var = (x.reshape(running_mean.shape) for x in saved[1:])
-        update_running(running_mean.array, running_var.array, mean, var, n, momentum)
-    return out
+
+
+    def update(mean, var):
+        update_running(running_mean.array, running_var.array, mean.reshape(-1), var.reshape(-1), n, momentum)
+
+    return standardize_affine(input, axes, eps, weight, bias, None if running_mean is None else update)
     ### END SOLUTION
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-5-solution

@@ -59,7 +59,7 @@ def clean(
     check: Annotated[bool, typer.Option("--check", help="only say what would change; exit code 1 if anything")] = False,
 ) -> None:
     """Drop outputs (except on NBVAL_CHECK_OUTPUT cells and cells tagged keep-output), counts and stray metadata."""
-    from .. import notebook as nb
+    from .. import notebooks as nb
     from ..console import Mistake, say
 
     found: list[Path] = []

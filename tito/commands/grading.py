@@ -31,7 +31,7 @@ def release(
     check: Annotated[bool, typer.Option("--lint/--no-lint", help="check the source notebook first")] = True,
 ) -> None:
     """Make the students' notebook from the source: solutions stripped, hidden tests removed."""
-    from .. import notebook as nb
+    from .. import notebooks as nb
     from ..console import say
     from ..lint import lint_course
     from ..release import config
@@ -55,7 +55,7 @@ def release(
             hint="mend them, or release with --no-lint",
         )
     for one in chosen:
-        tasks = nb.tasks(nb.read(course.notebook(one))).values()
+        tasks = nb.tasks_of(nb.read(course.notebook(one))).values()
         paths = run(course, one)
         say(f"{one.nn}  {len(tasks)} tasks, {sum(task.points for task in tasks):g} points")
         for path in paths:

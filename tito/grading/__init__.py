@@ -2,7 +2,7 @@
 
 | file | what it does |
 |---|---|
-| notebook.py | reads a source notebook into tasks; repairs whatever is handed in; chooses the cells to run |
+| notebook.py | repairs whatever is handed in; chooses the cells to run |
 | sandbox.py, play.py, box.py, view.py, wire.py, runner.py, job.py | run cells and probes where they can do no harm |
 | judge.py | compares plain values and says where they part |
 | grade.py | the verdict: as a whole, then failed tasks by themselves, then known misconceptions |

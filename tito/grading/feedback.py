@@ -12,9 +12,9 @@ import html
 import re
 from typing import Any
 
+from ..notebooks.cells import split_hidden
 from .grade import NOT_FOUND, UNTOUCHED
 from .marks import said_late, tasks_of, with_marks
-from .notebook import split_hidden
 
 STYLE = """
 :root { color-scheme: light; --line: #d0d7de; --soft: #f6f8fa; --good: #1a7f37; --part: #9a6700; --bad: #cf222e; }

@@ -29,13 +29,14 @@ from typing import Any
 
 import numpy as np
 
+from ..notebooks.tasks import Source, SourceError, Task, read_source
 from . import values
 from .judge import difference, discreet, same, short
 from .library import prepare, private
 from .misconceptions import Misconception
 from .misconceptions import path_of as misconceptions_path
 from .misconceptions import read as read_misconceptions
-from .notebook import Piece, Source, SourceError, Submission, Task, alone, read_source, reference, repair, whole
+from .notebook import Piece, Submission, alone, reference, repair, whole
 from .said import known_kind, may_be_said
 from .sandbox import Cell, Error, Job, Limits, Probe, Run, Sandbox
 
@@ -231,10 +232,7 @@ class Release:
             package = root / "tinytorch" if (root / "tinytorch").is_dir() else HOME / "tinytorch"
         if misconceptions is None:
             misconceptions = misconceptions_path(root, path.stem)
-        try:
-            source = read_source(path)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise SourceError(f"{path} is not a notebook that can be read: {error!r}") from None
+        source = read_source(path)
         number = int(next(iter(source.tasks), path.stem)[:2])
         kept = Path(folder) if folder else private(Path(tempfile.gettempdir()) / f"tito-library-{os.getuid()}")
         library = prepare(Path(package), number, kept / "libraries")

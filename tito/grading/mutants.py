@@ -29,8 +29,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..notebooks.tasks import Source, SourceCell, SourceError, Task
 from .grade import Grader, Release
-from .notebook import Source, SourceCell, SourceError, Task
 from .validate import differing
 
 

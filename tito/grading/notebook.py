@@ -9,322 +9,23 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import copy
 import functools
-import hashlib
 import json
 import re
 import signal
-import symtable
 import threading
-import warnings
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+from ..notebooks.names import blank_out, fingerprint, names_of, parse
+from ..notebooks.tasks import Source, SourceCell, Task
+
 LARGEST_FILE = 32 * 2**20
-LARGEST_CELL = 200_000
 MOST_CELLS = 5_000
 READING_SECONDS = 20
-MOST_EXTRAS = 50
-"""Lines of IPython's own in one cell: its transformer goes over the whole cell for each of them."""
-
-# ---------------------------------------------------------------------------------------------------------------- code
-
-
-@dataclass(frozen=True)
-class Names:
-    """What a cell does with the notebook's names: those it binds (`defines` leaves imports out), and those it uses that
-    come from other cells; `parsed` says that it is Python at all."""
-
-    parsed: bool
-    binds: frozenset[str] = frozenset()
-    defines: frozenset[str] = frozenset()
-    uses: frozenset[str] = frozenset()
-
-
-def to_python(source: str) -> str:
-    """IPython's extras (`%time`, `!ls`, `f?`) as plain Python; ordinary cells come back as they are."""
-    extras = re.findall(r"(?m)^\s*[%!]|\?\s*$|^\s*\?|=\s*[%!]", source)
-    if not extras or len(extras) > MOST_EXTRAS:
-        return source
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    return TransformerManager().transform_cell(source)
-
-
-# A notebook has a hundred cells, and most are the same in every submission; a syntax tree takes tens of kilobytes.
-@functools.lru_cache(maxsize=512)
-def parse(source: str) -> ast.Module | None:
-    """The syntax tree, or None when there is none (or when the text is out of all proportion)."""
-    if len(source) > LARGEST_CELL:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for text in (lambda: source, lambda: to_python(source)):
-            try:
-                return ast.parse(text())
-            except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-                continue
-            except Exception:  # IPython's transformers may fail in their own ways on text that is not code
-                continue
-    return None
-
-
-@functools.lru_cache(maxsize=512)
-def names(source: str) -> Names:
-    """The names that a cell binds at the notebook's level, and those that it needs from the cells before it."""
-    tree = parse(source)
-    if tree is None:
-        return Names(parsed=False)
-    binds, defines, uses = set(), set(), set()
-
-    def simple(node: ast.stmt) -> None:
-        found = _symbols(node)
-        uses.update(found[2] - binds)
-        binds.update(found[0])
-        defines.update(found[1])
-
-    def block(nodes: list[ast.stmt]) -> None:
-        for node in nodes:
-            inner = [getattr(node, name) for name in ("body", "orelse", "finalbody") if getattr(node, name, None)]
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or not inner:
-                simple(node)
-            else:
-                header = copy.copy(node)
-                header.body, header.orelse, header.finalbody, header.handlers = [ast.Pass()], [], [], []
-                simple(
-                    ast.If(ast.Constant(1), [ast.Pass()], []) if isinstance(node, (ast.Try, ast.TryStar)) else header
-                )
-                for part in inner:
-                    block(part)
-                for handler in getattr(node, "handlers", ()):
-                    if handler.type is not None:
-                        simple(ast.Expr(handler.type))
-                    binds.update([handler.name] if handler.name else [])
-                    block(handler.body)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            block(tree.body)
-        except Exception:
-            return Names(parsed=False)
-    return Names(True, frozenset(binds), frozenset(defines), frozenset(uses))
-
-
-def _symbols(node: ast.stmt) -> tuple[set[str], set[str], set[str]]:
-    """Of one statement: names bound at the top or as globals, the same without imports, names used."""
-    binds, defines, uses = set(), set(), set()
-
-    def visit(table: symtable.SymbolTable, top: bool) -> None:
-        for symbol in table.get_symbols():
-            if top or symbol.is_global():
-                if symbol.is_referenced():
-                    uses.add(symbol.get_name())
-                if symbol.is_assigned() or symbol.is_imported():
-                    binds.add(symbol.get_name())
-                if symbol.is_assigned() and not symbol.is_imported():
-                    defines.add(symbol.get_name())
-        for child in table.get_children():
-            visit(child, False)
-
-    visit(symtable.symtable(ast.unparse(node), "cell", "exec"), True)
-    if isinstance(node, (ast.AugAssign, ast.Delete)):
-        uses |= binds
-    return binds, defines, uses
-
-
-@functools.lru_cache(maxsize=512)
-def meaning(source: str) -> str:
-    """Two cells with the same meaning do the same: comments and blank lines do not count."""
-    tree = parse(source)
-    if tree is not None:
-        try:
-            return hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest()
-        except RecursionError:
-            pass
-    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
-
-
-def without(source: str, unwanted: frozenset[str] | set[str]) -> str:
-    """The cell with the definitions of `unwanted` names blanked out, line numbers kept."""
-    tree = parse(source)
-    if tree is None or not unwanted & names(source).binds:
-        return source
-    lines = source.split("\n")
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound, first = {node.name}, min([node.lineno, *(d.lineno for d in node.decorator_list)])
-        elif isinstance(node, ast.Assign) and all(isinstance(t, ast.Name) for t in node.targets):
-            bound, first = {t.id for t in node.targets}, node.lineno
-        else:
-            continue
-        if bound <= unwanted:
-            lines[first - 1 : node.end_lineno] = [""] * (node.end_lineno - first + 1)
-    blanked = "\n".join(lines)
-    return blanked if parse(blanked) is not None else source
-
-
-def blank(source: str) -> str:
-    """A solution cell as students get it: each solution region replaced by nbgrader's stub."""
-    lines, inside = [], False
-    for line in source.split("\n"):
-        if "BEGIN SOLUTION" in line:
-            indent = line[: len(line) - len(line.lstrip())]
-            lines += [indent + text for text in STUB]
-            inside = True
-        elif "END SOLUTION" in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)
-
-
-def split_hidden(source: str) -> tuple[str, str]:
-    """A test cell as (what students see, the hidden region)."""
-    visible, hidden, inside = [], [], False
-    for line in source.split("\n"):
-        if "BEGIN HIDDEN TESTS" in line:
-            inside = True
-        elif "END HIDDEN TESTS" in line:
-            inside = False
-        else:
-            (hidden if inside else visible).append(line)
-    return "\n".join(visible), "\n".join(hidden)
-
-
-# -------------------------------------------------------------------------------------------------------------- source
-
-
-@dataclass(frozen=True)
-class SourceCell:
-    """One cell of the source. `role` is text, given, solution or test; `stub` is what students get in its place."""
-
-    index: int
-    id: str
-    kind: str
-    source: str
-    role: str
-    task: str | None = None
-    grade_id: str | None = None
-    stub: str = ""
-    metadata: dict = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def names(self) -> Names:
-        return names(self.source)
-
-    @property
-    def exported(self) -> bool:
-        return bool(re.match(r"\s*#\s*\|\s*(export|exports|exporti)\b", self.source))
-
-
-@dataclass(frozen=True)
-class ProbeText:
-    """A probe of a hidden test: its name and the one line that feedback may say about it."""
-
-    name: str
-    says: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """One graded task. `names` are those that its solution cells bind, in functions and classes or at the top."""
-
-    id: str
-    title: str
-    points: float
-    solutions: tuple[SourceCell, ...]
-    test: SourceCell
-    checks: str
-    hidden: str
-    probes: tuple[ProbeText, ...]
-    names: frozenset[str]
-
-    @property
-    def key(self) -> str:
-        """The id as nbgrader may write it: `01-3` for task 01.3."""
-        return self.id.replace(".", "-")
-
-
-@dataclass(frozen=True)
-class Source:
-    """A source notebook: its cells, its tasks in order, and a key that changes when anything that counts changes."""
-
-    name: str
-    cells: tuple[SourceCell, ...]
-    tasks: dict[str, Task]
-    metadata: dict
-    key: str
-
-    @property
-    def points(self) -> float:
-        return sum(task.points for task in self.tasks.values())
-
-
-class SourceError(ValueError):
-    """The source notebook breaks a rule of the course; the message says which and where."""
-
-
-def read_source(path: str | Path) -> Source:
-    """Read a source notebook with its solutions and hidden tests."""
-    path = Path(path)
-    return source_of(json.loads(path.read_text(encoding="utf-8")), path.stem)
-
-
-def source_of(notebook: dict, name: str) -> Source:
-    """A source notebook (nbformat 4 as a dict) as tasks."""
-    cells, titles = [], {}
-    for index, raw in enumerate(notebook["cells"]):
-        text, meta = _text(raw.get("source")), raw.get("metadata", {})
-        grading = meta.get("nbgrader") or {}
-        grade_id = grading.get("grade_id")
-        role, task = "text" if raw["cell_type"] != "code" else "given", None
-        if raw["cell_type"] == "code" and grading.get("solution"):
-            role, task = "solution", _task_id(re.sub(r"-solution(-\d+)?$", "", grade_id))
-        elif raw["cell_type"] == "code" and grading.get("grade"):
-            role, task = "test", _task_id(grade_id)
-        for found in re.finditer(r"(?m)^#+ .*?\b(\d\d\.\d+)\b[\s:.]*(.*)$", text) if role == "text" else ():
-            titles.setdefault(found[1], re.sub(r"\s*\(\d+ points?\)$", "", found[2].strip()))
-        stub = blank(text) if role == "solution" else split_hidden(text)[0] if role == "test" else text
-        cell_id = raw.get("id") or grade_id or f"cell-{index}"
-        cells.append(SourceCell(index, cell_id, raw["cell_type"], text, role, task, grade_id, stub, meta))
-    tasks = {cell.task: _task(cell, cells, titles) for cell in cells if cell.role == "test"}
-    if lost := {cell.task for cell in cells if cell.role == "solution"} - set(tasks):
-        raise SourceError(f"{name}: no test cell for task {', '.join(sorted(lost))}")
-    key = hashlib.sha256(
-        json.dumps([[c.id, c.role, c.source, c.metadata.get("nbgrader")] for c in cells], sort_keys=True).encode()
-    ).hexdigest()
-    return Source(name, tuple(cells), tasks, notebook.get("metadata", {}), key)
-
-
-def _task(test: SourceCell, cells: list[SourceCell], titles: dict[str, str]) -> Task:
-    solutions = tuple(cell for cell in cells if cell.role == "solution" and cell.task == test.task)
-    if not solutions:
-        raise SourceError(f"task {test.task}: no solution cell")
-    checks, hidden = split_hidden(test.source)
-    tree = parse(hidden)
-    if tree is None:
-        raise SourceError(f"task {test.task}: the hidden tests are not valid Python")
-    probes = tuple(
-        ProbeText(node.name, (ast.get_docstring(node) or node.name.removeprefix("probe_").replace("_", " ")).strip())
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("probe_")
-    )
-    if not probes:
-        raise SourceError(f"task {test.task}: no probe in the hidden tests (a function probe_*(rng))")
-    bound = frozenset().union(*(cell.names.defines for cell in solutions))
-    points = float(test.metadata["nbgrader"]["points"])
-    return Task(test.task, titles.get(test.task, ""), points, solutions, test, checks, hidden, probes, bound)
-
-
-def _task_id(grade_id: str) -> str:
-    return grade_id.replace("-", ".", 1)
 
 
 def _text(value: Any) -> str:
@@ -549,7 +250,7 @@ def _of_other_modules(source: Source, cells: list[_Cell]) -> list[str]:
     others = {label for label in labels if re.match(r"\d\d-\d", label)}
     if not others or labels & {cell.grade_id for cell in source.cells}:
         return []
-    bound = [names(cell.source).defines for cell in cells if cell.kind == "code" and not cell.grade_id]
+    bound = [names_of(cell.source).defines for cell in cells if cell.kind == "code" and not cell.grade_id]
     answered = [task for task in source.tasks.values() if any(task.names & defined for defined in bound)]
     return sorted({label[:2] for label in others}) if len(others) > len(answered) else []
 
@@ -582,7 +283,7 @@ def _match(source: Source, cells: list[_Cell], remarks: list[str]) -> None:
     edited: list[str] = []
     by_grade_id = {cell.grade_id: cell for cell in source.cells if cell.grade_id}
     by_id = {cell.id: cell for cell in source.cells}
-    by_meaning = {meaning(cell.stub): cell for cell in reversed(source.cells) if cell.kind == "code"}
+    by_fingerprint = {fingerprint(cell.stub): cell for cell in reversed(source.cells) if cell.kind == "code"}
     owners: dict[str, set[str]] = {}
     for task in source.tasks.values():
         for name in task.names:
@@ -597,14 +298,14 @@ def _match(source: Source, cells: list[_Cell], remarks: list[str]) -> None:
             cell.role = "text"
             cell.origin = claimed if claimed is not None and claimed.role == "text" else None
             continue
-        same = by_meaning.get(meaning(cell.source)) if cell.source.strip() else None
-        bound = names(cell.source).defines
+        same = by_fingerprint.get(fingerprint(cell.source)) if cell.source.strip() else None
+        bound = names_of(cell.source).defines
         given = claimed if claimed is not None and claimed.role == "given" else same
         rebinds = given.names.defines if given is not None and given.role == "given" else frozenset()
         by_name = {owner[name] for name in bound - rebinds if name in owner}
         test = next((c for c in (claimed, same) if c is not None and c.role == "test"), None)
         if test is not None:
-            if meaning(cell.source) not in (meaning(test.stub), meaning(test.source)):
+            if fingerprint(cell.source) not in (fingerprint(test.stub), fingerprint(test.source)):
                 edited.append(test.grade_id)
                 if by_name:  # somebody wrote the solution into the test cell: it still counts
                     cell.role, cell.tasks = "solution", frozenset(by_name)
@@ -628,7 +329,7 @@ def _match(source: Source, cells: list[_Cell], remarks: list[str]) -> None:
             cell.origin = claimed
         elif claimed is not None and claimed.role == "given":
             cell.role, cell.origin = "given", claimed
-            cell.changed = meaning(cell.source) != meaning(claimed.source)
+            cell.changed = fingerprint(cell.source) != fingerprint(claimed.source)
     if edited:
         remarks.append(f"Edited test cells were replaced by the originals: {', '.join(dict.fromkeys(edited))}.")
 
@@ -637,13 +338,13 @@ def _drop_copies_of_blanks(source: Source, cells: list[_Cell], remarks: list[str
     """A blank left standing after the solution would undo it."""
     copies: list[str] = []
     for task in source.tasks.values():
-        stubs = {meaning(cell.stub) for cell in task.solutions}
+        stubs = {fingerprint(cell.stub) for cell in task.solutions}
         owned = [cell for cell in cells if task.id in cell.tasks]
         for position, cell in enumerate(owned):
-            if meaning(cell.source) in stubs:
-                bound = names(cell.source).binds
+            if fingerprint(cell.source) in stubs:
+                bound = names_of(cell.source).binds
                 if any(
-                    meaning(c.source) not in stubs and bound & names(c.source).binds & task.names
+                    fingerprint(c.source) not in stubs and bound & names_of(c.source).binds & task.names
                     for c in owned[:position]
                 ):
                     cell.gone = True
@@ -653,9 +354,9 @@ def _drop_copies_of_blanks(source: Source, cells: list[_Cell], remarks: list[str
 
 
 def _attempted(task: Task, cells: list[_Cell]) -> bool:
-    stubs = {meaning(cell.stub) for cell in task.solutions}
+    stubs = {fingerprint(cell.stub) for cell in task.solutions}
     owned = [cell for cell in cells if task.id in cell.tasks and not cell.gone]
-    if any(meaning(cell.source) not in stubs and cell.source.strip() for cell in owned):
+    if any(fingerprint(cell.source) not in stubs and cell.source.strip() for cell in owned):
         return True
     return not task.names and any(c.kind == "code" and c.role == "extra" and c.source.strip() for c in cells)
 
@@ -703,7 +404,7 @@ def _put_back(source: Source, order: list[StudentCell], remarks: list[str]) -> N
     """Cells of the source that are gone and are needed: given code that binds names, blanks, tests."""
     lost: dict[str, list[str]] = {}
     nothing = not any(cell.kind == "code" for cell in order)
-    bound = frozenset().union(*(names(cell.source).binds for cell in order if cell.kind == "code"))
+    bound = frozenset().union(*(names_of(cell.source).binds for cell in order if cell.kind == "code"))
     present = {cell.origin.index for cell in order if cell.origin is not None}
     answered = {task for cell in order for task in cell.tasks}
     position = -1
@@ -757,7 +458,7 @@ def whole(source: Source, submission: Submission, everything: bool = False) -> l
     Given cells that nobody needs (worked examples, measurements, plots: unchanged, not exported, nothing in them is used by
     a test or by the student's own cells) are left out, unless `everything` is asked for: they would only take time.
     """
-    hidden = {task.test.id: names(task.hidden).uses for task in source.tasks.values()}
+    hidden = {task.test.id: names_of(task.hidden).uses for task in source.tasks.values()}
     rows = [
         _Row(
             Piece(cell.id, cell.source),
@@ -772,7 +473,7 @@ def whole(source: Source, submission: Submission, everything: bool = False) -> l
 
 def reference(source: Source, everything: bool = False) -> list[Piece]:
     """The reference notebook, hidden tests left out."""
-    hidden = {task.test.id: names(task.hidden).uses for task in source.tasks.values()}
+    hidden = {task.test.id: names_of(task.hidden).uses for task in source.tasks.values()}
     rows = [
         _Row(
             Piece(cell.id, cell.stub if cell.role == "test" else cell.source),
@@ -805,7 +506,7 @@ def alone(
             anchor = cell.origin.index
         if cell.kind != "code" or cell.restored or (cell.id in leave_out and task.id not in cell.tasks):
             continue
-        row = _Row(Piece(cell.id, without(cell.source, others)), True)
+        row = _Row(Piece(cell.id, blank_out(cell.source, others)), True)
         if task.id in cell.tasks:
             around.setdefault(("mine", task.solutions[0].index), []).append(row)
         elif cell.role == "extra" and cell.source.strip():
@@ -825,7 +526,7 @@ def alone(
             id = f"{cell.id}-given" if before else cell.id
             rows.append(_Row(Piece(id, text), cell.exported or cell.role == "solution"))
         rows += around.get(("after", cell.index), [])
-    return _needed([*rows, _Row(Piece("", ""), True, names(task.hidden).uses)])[:-1]
+    return _needed([*rows, _Row(Piece("", ""), True, names_of(task.hidden).uses)])[:-1]
 
 
 @dataclass(frozen=True)
@@ -839,10 +540,10 @@ class _Row:
 
 def _needed(rows: list[_Row]) -> list[Piece]:
     """Those that must run, and for every name that they need the cell before that binds it and those that may change it."""
-    uses = [names(row.piece.source).uses | row.uses for row in rows]
+    uses = [names_of(row.piece.source).uses | row.uses for row in rows]
     binders, users = defaultdict(list), defaultdict(list)  # name -> the rows, in order
     for index, row in enumerate(rows):
-        for name in names(row.piece.source).binds:
+        for name in names_of(row.piece.source).binds:
             binders[name].append(index)
         for name in uses[index]:
             users[name].append(index)
@@ -873,28 +574,4 @@ def _data(source: str) -> frozenset[str]:
     tree = parse(source)
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     fixed = {node.name for node in tree.body if isinstance(node, kinds)} if tree else set()
-    return names(source).defines - fixed
-
-
-__all__ = [
-    "Names",
-    "Piece",
-    "ProbeText",
-    "Source",
-    "SourceCell",
-    "SourceError",
-    "StudentCell",
-    "Submission",
-    "Task",
-    "alone",
-    "blank",
-    "load",
-    "names",
-    "parse",
-    "read_source",
-    "reference",
-    "repair",
-    "source_of",
-    "split_hidden",
-    "whole",
-]
+    return names_of(source).defines - fixed

@@ -27,10 +27,11 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer
 
+from ..notebooks.tasks import Source, read_source
 from . import feedback, misconceptions
 from .grade import Grade, Release, grader
 from .marks import message
-from .notebook import Source, StudentCell, Submission, read_source, repair
+from .notebook import StudentCell, Submission, repair
 
 READABLE = (".ipynb", ".json", ".txt", ".py")
 

@@ -12,7 +12,7 @@ def records_with_comprehensions(work):
             wants = [isinstance(x, Tensor) and bool(x.requires_grad) for x in inputs]
             node.edges = [(x.grad_fn if x.grad_fn is not None else x) if w else None for w, x in zip(wants, inputs)]
             node.saved = [values[i] for i in saves]
-            node.versions = [(cells[i], cells[i][0]) for i in saves]
+            node.versions = [(cells[i], cells[i].count) for i in saves]
         """,
     )
 
@@ -124,7 +124,7 @@ def helpers_in_cells_of_their_own(work):
             if node.saved is None:
                 second_time()
             for i in range(len(node.saved)):
-                if (now := node.versions[i][0][0]) != node.versions[i][1]:
+                if (now := node.versions[i][0].count) != node.versions[i][1]:
                     complain(node.name, node.row.names[i], node.versions[i][1], now)
             return node.saved
         """,
@@ -150,7 +150,7 @@ def accumulates_with_a_table_of_functions(work):
             def graph(): leaf.grad = gradient + leaf.grad
             def later():
                 np.add(leaf.grad.array, gradient, out=leaf.grad.array)
-                leaf.grad._version[0] = leaf.grad._version[0] + 1
+                leaf.grad._version.count = leaf.grad._version.count + 1
             {(True, True): first, (True, False): first, (False, True): graph, (False, False): later}[
                 leaf.grad is None, isinstance(gradient, Tensor)]()
         """,

@@ -1,35 +1,44 @@
-"""Notebooks as plain dictionaries: reading, writing, cleaning, and the tasks in them."""
+"""Notebooks as plain dictionaries: reading and writing, the marks in a cell's text, and what is cleaned away."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from .console import Mistake
-from .files import write_atomic
+from ..console import Mistake
+from ..files import write_atomic
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 KEEP_OUTPUT = "NBVAL_CHECK_OUTPUT"
 STUB = "raise NotImplementedError()"
+STUB_LINES = ("# YOUR CODE HERE", STUB)
+"""What stands in the place of a solution: nbgrader_config.py tells nbgrader the same."""
 GRADE_ID = re.compile(r"(\d\d)-(\d+)(-solution(?:-\d+)?)?")
 
 
-def read(path: Path) -> dict:
-    """The notebook at `path`; a Mistake when it is no notebook of format 4."""
+def parse(data: str) -> dict:
+    """The notebook in this text; a ValueError that says why when it is none of format 4."""
     try:
-        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
+        notebook = json.loads(data)
         if notebook["nbformat"] != 4 or not all(isinstance(cell["cell_type"], str) for cell in notebook["cells"]):
             raise ValueError("it is not of notebook format 4")
         for cell in notebook["cells"]:
             cell.setdefault("metadata", {})
             text(cell)
         return notebook
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def read(path: Path) -> dict:
+    """The notebook at `path`; a Mistake when it is no notebook of format 4."""
+    try:
+        return parse(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Mistake(f"{path} does not exist.", expected="a notebook", hint="tito status") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise Mistake(
             f"{path} is not a notebook that can be read ({error}).",
             expected="a Jupyter notebook of format 4, saved by JupyterLab",
@@ -57,55 +66,72 @@ def code_cells(notebook: dict) -> list[dict]:
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
+def is_exported(source: str) -> bool:
+    """Whether nbdev exports a code cell with this text: a directive says so, above the first line of code."""
+    directives = re.match(r"(?:\s*#\s*\|.*\n?|\s*%%\w+.*\n?|\s*\n)*", source)[0]
+    return bool(re.search(r"(?m)^\s*#\s*\|\s*(export|exports|exporti)\b", directives))
+
+
 def exports(cell: dict) -> bool:
     """Whether nbdev exports the cell."""
-    return cell["cell_type"] == "code" and bool(re.search(r"(?m)^\s*#\s*\|\s*exports?\b", text(cell)))
+    return cell["cell_type"] == "code" and is_exported(text(cell))
+
+
+def grade_id_of(cell: dict) -> str:
+    """nbgrader's id of the cell, empty where it has none."""
+    return (cell["metadata"].get("nbgrader") or {}).get("grade_id") or ""
 
 
 def task_of(cell: dict) -> tuple[str, str] | None:
     """(`01.3`, `test` or `solution`) for a graded task's cell, by its grade_id; None for any other cell."""
-    match = GRADE_ID.fullmatch(cell["metadata"].get("nbgrader", {}).get("grade_id", ""))
+    match = GRADE_ID.fullmatch(grade_id_of(cell))
     return match and (f"{match[1]}.{match[2]}", "solution" if match[3] else "test")
 
 
-@dataclass
-class Task:
-    """One graded task: its id, title, points, and the indices of its cells in the notebook."""
-
-    id: str
-    title: str = ""
-    points: float = 0
-    solutions: list[int] = field(default_factory=list)
-    tests: list[int] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        return f"{self.id} {self.title}".strip()
+def strip_solution(source: str) -> str:
+    """A solution cell as students get it: each solution region replaced by nbgrader's stub."""
+    lines = []
+    for line, where in _marked(source, BEGIN, END):
+        if where == "begin":
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [indent + stub for stub in STUB_LINES]
+        elif where == "outside":
+            lines.append(line)
+    return "\n".join(lines)
 
 
-def tasks(notebook: dict) -> dict[str, Task]:
-    """The tasks of a notebook in their order, by id. Titles come from the headings that name the id."""
-    found: dict[str, Task] = {}
-    titles: dict[str, str] = {}
-    for index, cell in enumerate(notebook["cells"]):
-        if cell["cell_type"] == "markdown":
-            for heading in re.finditer(r"(?m)^#+ .*?\b(\d\d\.\d+)\b[\s:.]*(.*)$", text(cell)):
-                titles.setdefault(heading[1], re.sub(r"\s*\(\d+ points?\)$", "", heading[2].strip()))
-        if not (mark := task_of(cell)):
-            continue
-        task = found.setdefault(mark[0], Task(mark[0]))
-        if mark[1] == "solution":
-            task.solutions.append(index)
+def solution_lines(source: str) -> list[str]:
+    """The lines inside the solution regions of a cell."""
+    return [line for line, where in _marked(source, BEGIN, END) if where == "inside"]
+
+
+def split_hidden(source: str) -> tuple[str, str]:
+    """A test cell as (what students see, the hidden region)."""
+    lines = _marked(source, BEGIN_HIDDEN, END_HIDDEN)
+    parts = ("\n".join(line for line, where in lines if where == part) for part in ("outside", "inside"))
+    return tuple(parts)
+
+
+def _marked(source: str, begin: str, end: str) -> list[tuple[str, str]]:
+    """Each line and where it stands: begin, inside, end or outside. A mark is found as nbgrader finds it, anywhere in a line."""
+    found, inside = [], False
+    begin, end = begin.lstrip("# "), end.lstrip("# ")
+    for line in source.split("\n"):
+        if begin in line or end in line:
+            inside = begin in line
+            found.append((line, "begin" if inside else "end"))
         else:
-            task.tests.append(index)
-            task.points += cell["metadata"]["nbgrader"].get("points", 0)
-    for task in found.values():
-        task.title = titles.get(task.id, "")
+            found.append((line, "inside" if inside else "outside"))
     return found
 
 
 def is_blank(cell: dict) -> bool:
     """Whether the student has not written this solution yet: the stub that nbgrader left is still there."""
-    return any(line.strip() == STUB for line in text(cell).splitlines())
+    return has_stub(text(cell))
+
+
+def has_stub(source: str) -> bool:
+    return any(line.strip() == STUB for line in source.splitlines())
 
 
 def same_sources(one: dict, other: dict) -> bool:
