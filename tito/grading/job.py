@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..seconds import CELL_SECONDS
+
 
 class SandboxError(RuntimeError):
     """The sandbox itself could not work; says nothing about a submission."""
@@ -12,7 +14,7 @@ class SandboxError(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    cell_seconds: float = 20.0
+    cell_seconds: float = CELL_SECONDS
     cell_cpu_seconds: float = 3.0  # of processor time, which waiting does not use up; the slowest reference needs 0.3
     total_seconds: float = 120.0  # all cells of one notebook
     probe_seconds: float = 10.0
