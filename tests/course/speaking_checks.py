@@ -24,7 +24,7 @@ from tito import checks  # noqa: E402
 from tito import notebooks as nb  # noqa: E402
 from tito.course import HOME, Course  # noqa: E402
 from tito.limits import blank, plain  # noqa: E402
-from tito.testing import defined, needed_cells  # noqa: E402
+from tito.selection import cells_for_tasks  # noqa: E402
 
 said: list[tuple[str, str]] = []
 
@@ -94,7 +94,7 @@ def main(nn: str) -> None:
     space, count, changed = {"__name__": "__main__"}, 0, []
     task = ""
     builtins.__dict__["@collect"] = lambda error: said.append((task, str(error)))
-    needed = needed_cells(notebook)
+    needed = cells_for_tasks(notebook)
     for index, cell in enumerate(notebook["cells"]):
         if index not in needed:
             continue
@@ -103,7 +103,7 @@ def main(nn: str) -> None:
             run(source, f"<cell {index}>", space, checks.Rewriter())
             continue
         task, source = mark[0], plain(blank(nb.text(cell)))
-        names = [name for cell in nb.tasks_of(notebook)[task].solutions for name in defined(cell.source)]
+        names = [name for cell in nb.tasks_of(notebook)[task].solutions for name in nb.names_of(cell.source).defines]
         changed += [(task, text) for text in mutated(source, index, dict(space), names)]
         run(source, f"<cell {index}>", space, Failing())
         count += sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(source)))
