@@ -28,6 +28,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import subprocess
 import sys
 import tomllib
 import warnings
@@ -40,6 +41,7 @@ from .. import notebooks as nb
 from ..course import Course
 from ..limits import blank_functions
 from ..registry import Module
+from ..running import environment
 from ..selection import cells_for_tasks
 from .judge import same
 
@@ -263,17 +265,24 @@ def lacking(course: Course, module: Module) -> list[Family]:
 
 
 def main(arguments: list[str]) -> int:
+    """Print every family; each module in a process of its own, since a notebook may be a module of the package."""
     course = Course.find()
     modules = [course.module(text) for text in arguments] or course.modules()
+    if len(modules) > 1:
+        command = [sys.executable, "-m", "tito.grading.families"]
+        ends = [subprocess.run([*command, module.nn], env=environment(course)).returncode for module in modules]
+        return max(ends)
+    return report(course, modules[0])
+
+
+def report(course: Course, module: Module) -> int:
     warnings.simplefilter("ignore")
-    missing = 0
-    for module in modules:
-        excused = reasons(course, module)
-        for family in families(course, module):
-            why = "" if family.noticed else excused.get(family.key, "MISSING")
-            print(f"{family.task:<6} {family.function:<34} {family.name:<24} {why or 'noticed'}")
-            missing += why == "MISSING"
-    print(f"{missing} families are missing")
+    excused, missing = reasons(course, module), 0
+    for family in families(course, module):
+        why = "" if family.noticed else excused.get(family.key, "MISSING")
+        print(f"{family.task:<6} {family.function:<34} {family.name:<24} {why or 'noticed'}")
+        missing += why == "MISSING"
+    print(f"{module.nn}: {missing} families are missing")
     return bool(missing)
 
 
