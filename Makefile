@@ -52,6 +52,7 @@ book: .venv/.book  ## the book into _book/, by Quarto, or by pandoc where there 
 	@$(BIN)/python -m tito.book
 
 sync: .venv/.instructor  ## after editing solutions/: library, student notebooks, README and book follow
+	$(BIN)/python -m tito.limits
 	$(BIN)/tito export --all
 	$(BIN)/tito release --all
 	$(BIN)/python -m tito.documents
