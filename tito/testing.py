@@ -23,6 +23,8 @@ from .slips import Slip, slips_in
 from .suites import failure_of, name_of, run_pytest
 from .watch import ENDLESS, NOWHERE
 
+VALUES = ("got:", "expected:")
+"""How the lines of a check that speaks begin (tito/checks.py) that say most."""
 BLANK = "still blank: write it in its cell, run the cell, then test again"
 
 
@@ -38,6 +40,7 @@ class Check:
     message: str = ""
     place: str = ""
     waits_for: str | None = None
+    details: tuple[str, ...] = ()
 
 
 @dataclass
@@ -94,11 +97,18 @@ def importance(check: Check) -> tuple[int, int]:
     return task_order(check.waits_for or check.task)
 
 
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
 def truncate(failure: Failure) -> str:
-    """A failure in one line."""
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    text = lines[0] if lines else failure.kind
-    return text if len(text) <= 160 else text[:157] + "..."
+    """A failure in one line; of a check that speaks, what came and what was expected too."""
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()] or [failure.kind]
+    values = {
+        label: line.removeprefix(label).strip() for line in lines[1:] for label in VALUES if line.startswith(label)
+    }
+    said = ", ".join(f"{label[:-1]} {cut(values[label], 50)}" for label in VALUES if label in values)
+    return cut(lines[0], 160 - len(said)) + (f" ({said})" if said else "")
 
 
 class ModuleTest:
@@ -204,8 +214,11 @@ class ModuleTest:
         if cause and cause != own:
             words = f"waits for {cause}" + ", which does not end" * endless
             return Check(where, own, name, "wait", seconds, words, self._place_of(cause) or place, cause)
-        message = self._blank(own) if cause and own and not endless else truncate(failure)
-        return Check(where, own, name, "fail", seconds, message, self._place_of(cause) or place)
+        place = self._place_of(cause) or place
+        if cause and own and not endless:
+            return Check(where, own, name, "fail", seconds, self._blank(own), place)
+        details = tuple(line for line in str(failure).splitlines()[1:13] if line.strip())
+        return Check(where, own, name, "fail", seconds, truncate(failure), place, details=details)
 
     def _blank(self, task: str) -> str:
         """What to say of a task whose stub is still there."""

@@ -78,6 +78,8 @@ Your own PyTorch grows here: you write it in `modules/`, it is exported to `tiny
 
     jupyter lab                open modules/01_tensor/01_tensor.ipynb and fill the blanks
     tito test module 01        export what you wrote and test it; says what to look at first
+    tito test module 01 --task 01.3    one task alone
+    tito hint 01.3             a hint: first a question, the next time a pointer
     tito export 01             only export, for the next module to build on
     tito status                where you are
     tito reset 01              begin a module again; your notebook is kept aside

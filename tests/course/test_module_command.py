@@ -245,3 +245,17 @@ def test_in_the_course_repository_it_says_that_it_looks_at_the_reference(course,
     for command in (("status",), ("export", "01"), ("test", "module", "01", "--task", "01.1")):
         assert "you see the reference in solutions/" in tito(*command, cwd=course).err
     assert "reference" not in tito("status", cwd=workspace).err
+
+
+def test_a_check_that_speaks_is_told_in_one_line_and_then_in_full(course, workspace, tito, solve):
+    from tito.running import Failure
+    from tito.testing import truncate
+
+    words = "check 2 of 2: adds two\n  failed:   f(2) == 4\n  got:      3\n  expected: 4"
+    assert truncate(Failure("AssertionError", words)) == "AssertionError: check 2 of 2: adds two (got 3, expected 4)"
+    long = truncate(Failure("AssertionError", f"{'x' * 500}\n  got:      {'1' * 500}\n  expected: {'2' * 500}"))
+    assert len(long) < 170 and "expected 22" in long
+    path = solve(course, workspace, "01_tensor")
+    edit(path, "01.2", "result = math.sqrt(x)", "raise ValueError('one\\n  and more')\n    result = 1")
+    said = tito("test", "module", "01", "--task", "01.2", cwd=workspace)
+    assert "visible checks: ValueError: one\n      and more\n" in said.out

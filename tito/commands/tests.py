@@ -97,6 +97,8 @@ def explain(report, first) -> None:
     say()
     say(f"Look first at {first.waits_for or title}", "bold")
     say(f"  {first.name}: {first.message}")
+    for line in first.details:
+        say(f"    {line}")
     if first.place:
         say(f"  {first.place}")
     if first.task and first.outcome == "fail" and len(report.failed_tasks) > 1:
