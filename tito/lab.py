@@ -27,6 +27,7 @@ import tito.lab
 INSTRUCTORS = ("formgrader", "assignment_list", "course_list")
 """nbgrader's server extensions that a student has no use for."""
 PLUGINS = ("formgrader", "menu", "assignment-list", "course-list", "create-assignment")
+BLANK, WAITING = "still blank", "waiting for a task that is still blank"
 PAGE = {
     "disabledExtensions": {
         **{f"@jupyter/nbgrader:{name}": True for name in PLUGINS},
@@ -103,8 +104,14 @@ def speak_of_progress() -> None:
     handlers.Validator = validator()
 
 
+def not_written(cell: dict) -> bool:
+    """Whether the cell's check ran into a blank."""
+    return any(output.get("ename") == "NotImplementedError" for output in cell.get("outputs", ()))
+
+
 def validator() -> type:
-    """nbgrader's Validator: a blank is called a blank, and the last words of its dialog say how many tasks are done."""
+    """nbgrader's Validator: all blanks are one line, and the last words of its dialog say how many tasks are done."""
+    from nbformat import NotebookNode
     from nbgrader.utils import determine_grade, is_grade
     from nbgrader.validator import Validator
 
@@ -114,17 +121,21 @@ def validator() -> type:
     class Progress(Validator):
         def _get_failed_cells(self, nb):
             marks = [(cell, mark) for cell in nb.cells if (mark := task_of(cell))]
-            self.blank = {mark[0] for cell, mark in marks if mark[1] == "solution" and is_blank(cell)}
+            blank = {mark[0] for cell, mark in marks if mark[1] == "solution" and is_blank(cell)}
             scores = {mark[0]: determine_grade(cell, self.log) for cell, mark in marks if is_grade(cell)}
             self.words = progress(scores, [task for task, (score, most) in scores.items() if score == most])
-            return super()._get_failed_cells(nb)
+            failed, self.said = super()._get_failed_cells(nb), {}
+            unwritten = {task_of(cell)[0]: cell for cell in failed if task_of(cell) and not_written(cell)}
+            result = [cell for cell in failed if cell not in unwritten.values()]
+            for words, tasks in ((BLANK, unwritten.keys() & blank), (WAITING, unwritten.keys() - blank)):
+                if tasks:
+                    listed = [task for task in unwritten if task in tasks]
+                    result.append(NotebookNode({**unwritten[listed[0]], "source": ", ".join(listed)}))
+                    self.said[id(result[-1])] = words
+            return result
 
         def _extract_error(self, cell):
-            mark = task_of(cell)
-            if mark and any(output.get("ename") == "NotImplementedError" for output in cell.get("outputs", ())):
-                blank = mark[0] in self.blank
-                return f"{mark[0]} {'is still blank.' if blank else 'waits for a task that is still blank.'}"
-            return super()._extract_error(cell)
+            return self.said.get(id(cell)) or super()._extract_error(cell)
 
         def validate(self, filename):
             results = super().validate(filename)
