@@ -54,7 +54,8 @@ __getattr__, __dir__ = _lazy.attach(
             """,
         ),
         "autograd": (2, "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled"),
-        "nn.layers": (3, "relu softmax log_softmax erf"),
+        "nn.layers": (3, "relu softmax log_softmax"),
+        "nn.kernels": (3, "erf"),
     },
     {
         "autograd": 2, "operations": 1, "nn": 0, "optim": 6, "data": 5, "utils": 0, "training": 7, "models": 9,

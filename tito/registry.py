@@ -34,7 +34,21 @@ class Module:
 MODULES: tuple[Module, ...] = (
     Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
     Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
-    Module(3, "layers", "Layers", ("tinytorch/nn/layers.py",), (1, 2)),
+    Module(
+        3,
+        "layers",
+        "Layers",
+        (
+            "tinytorch/nn/layers.py",
+            "tinytorch/nn/kernels.py",
+            "tinytorch/nn/module.py",
+            "tinytorch/nn/init.py",
+            "tinytorch/nn/activation.py",
+            "tinytorch/nn/container.py",
+        ),
+        (1, 2),
+        given=("tinytorch/nn/kernels.py", "tinytorch/nn/module.py"),
+    ),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
     Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
     Module(
