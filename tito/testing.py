@@ -42,6 +42,11 @@ class Check:
     waits_for: str | None = None
     details: tuple[str, ...] = ()
 
+    @property
+    def word(self) -> str:
+        """How the check ended, in one word: what is not written yet did not fail."""
+        return "blank" if self.message.startswith(BLANK) else self.outcome
+
 
 @dataclass
 class Report:
@@ -52,13 +57,13 @@ class Report:
     exported: Exported | None = None
     checks: list[Check] = field(default_factory=list)
 
-    def count(self, outcome: str) -> int:
-        return sum(check.outcome == outcome for check in self.checks)
+    def count(self, word: str) -> int:
+        return sum(check.word == word for check in self.checks)
 
     @property
     def passed(self) -> bool:
         """Whether all that can run passes: what waits for another task is no failure."""
-        return bool(self.checks) and not self.count("fail")
+        return bool(self.checks) and all(check.outcome != "fail" for check in self.checks)
 
     @property
     def complete(self) -> bool:
@@ -101,9 +106,14 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
+def words_of(failure: Failure) -> str:
+    """A failure as it is told: of a check, what it says itself."""
+    return failure.message if failure.kind == "AssertionError" and failure.message else str(failure)
+
+
 def truncate(failure: Failure) -> str:
     """A failure in one line; of a check that speaks, what came and what was expected too."""
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()] or [failure.kind]
+    lines = [line.strip() for line in words_of(failure).splitlines() if line.strip()] or [failure.kind]
     values = {
         label: line.removeprefix(label).strip() for line in lines[1:] for label in VALUES if line.startswith(label)
     }
@@ -217,7 +227,8 @@ class ModuleTest:
         place = self._place_of(cause) or place
         if cause and own and not endless:
             return Check(where, own, name, "fail", seconds, self._blank(own), place)
-        details = tuple(line for line in str(failure).splitlines()[1:13] if line.strip())
+        lines = tuple(line for line in words_of(failure).splitlines() if line.strip())
+        details = lines[:12] if len(lines) > 1 else ()
         return Check(where, own, name, "fail", seconds, truncate(failure), place, details=details)
 
     def _blank(self, task: str) -> str:

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
@@ -32,10 +32,21 @@ def server(folder, tmp_path):
         while not (found := list(tmp_path.glob("jpserver-*.json"))) or not found[0].read_text().endswith("}"):
             assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.1)
-        yield json.loads(found[0].read_text())["url"]
+        url = json.loads(found[0].read_text())["url"]
+        while not answers(url):  # it says where it will be, and is there a little later
+            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        yield url
     finally:
         process.terminate()
         process.wait(30)
+
+
+def answers(url):
+    try:
+        return urlopen(f"{url}api?token=secret", timeout=60).status == 200
+    except URLError:
+        return False
 
 
 def page(url):
