@@ -1,11 +1,12 @@
 """Reading a source notebook, and repairing whatever is handed in."""
 
 import json
+from importlib import import_module
 
 import pytest
 import small
 
-from tito.grading.notebook import alone, load, repair, whole
+from tito.grading.submission import alone, load, repair, whole
 from tito.notebooks.cells import strip_solution
 from tito.notebooks.names import blank_out, fingerprint, names_of
 from tito.notebooks.tasks import source_of
@@ -326,13 +327,13 @@ def test_merge_conflicts_are_read():
 
 
 def test_reading_is_given_up_after_a_while(monkeypatch):
-    monkeypatch.setattr("tito.grading.notebook.READING_SECONDS", 0.2)
+    monkeypatch.setattr(import_module("tito.grading.submission.repair"), "READING_SECONDS", 0.2)
 
     def endless(data):
         while data is not None:
             pass
         return [], []
 
-    monkeypatch.setattr("tito.grading.notebook.load", endless)
+    monkeypatch.setattr(import_module("tito.grading.submission.repair"), "load", endless)
     found = repair(SOURCE, json.dumps(small.solved()).encode())
     assert not found.attempted and "could not be read within 0.2 seconds" in found.remarks[0]

@@ -1,12 +1,11 @@
 """The outside's end of the sockets into a box: nothing that comes through is believed to be more than text and numbers.
 
 Frames are limited in size and in parts, waiting is limited by a deadline, and a peer that breaks the protocol is not listened to again.
-The protocol is described in runner.py.
+The protocol is described in inside/runner.py.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
@@ -15,8 +14,7 @@ import socket
 import time
 from typing import Any
 
-import numpy as np
-
+from .inside.codec import clean_text
 from .job import Error
 
 
@@ -100,11 +98,6 @@ def wait(peers: list[Peer], deadline: float, write: bool = False) -> list[Peer]:
     return [peer for peer in peers if peer.sock.fileno() in ready]
 
 
-def clean_text(value: Any, limit: int) -> str:
-    """A string that every file and page can hold: no half surrogates, no more than `limit` characters."""
-    return value[:limit].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
-
-
 def clean_error(value: Any) -> Error | None:
     if not isinstance(value, dict):
         return None
@@ -136,33 +129,3 @@ def clean_output(value: Any, limit: int) -> dict | None:
         output = {"output_type": kind, "data": data, "metadata": {}}
         return {**output, "execution_count": None} if kind == "execute_result" else output
     return None
-
-
-PLAIN_TYPES = {"|b1", "|i1", "|u1", *(f"<{kind}{size}" for kind in "iu" for size in (2, 4, 8))}
-PLAIN_TYPES |= {"<f2", "<f4", "<f8", "<c8", "<c16"}
-
-
-def decode(value: Any) -> Any:
-    """A probe's value from its JSON: exact built-in types and plain arrays, whatever the inside meant. ValueError if malformed."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, str):
-        return clean_text(value, len(value))
-    if isinstance(value, list):
-        return [decode(item) for item in value]
-    ((kind, content),) = value.items()
-    if not isinstance(content, list):
-        raise ValueError(kind)
-    if kind == "tuple":
-        return tuple(decode(item) for item in content)
-    if kind == "dict":
-        return {
-            clean_text(key, len(key)) if isinstance(key, str) else decode(key): decode(item) for key, item in content
-        }
-    dtype, shape, data = content
-    if kind != "array" or dtype not in PLAIN_TYPES or not all(type(size) is int and size >= 0 for size in shape):
-        raise ValueError(kind)
-    raw = base64.b64decode(data, validate=True)
-    if dtype == "|b1":
-        return (np.frombuffer(raw, "|u1") != 0).reshape(shape)  # a byte that is neither 0 nor 1 cannot play tricks
-    return np.frombuffer(raw, dtype).reshape(shape).copy()

@@ -15,14 +15,15 @@ from pathlib import Path
 
 from ..course import Course
 from ..registry import Module, in_order
+from .verdict import TaskResult
 
 
 @dataclass
-class Marks:
+class Scores:
     """Points by student and task (`01.3`) or module (`01_tensor`), the most that each can give, and what lateness costs."""
 
     maxima: dict[str, float] = field(default_factory=dict)
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    points: dict[str, dict[str, float]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     late: dict[str, float] = field(default_factory=dict)
 
@@ -30,11 +31,11 @@ class Marks:
         return sorted(self.maxima, key=in_order)
 
     def total(self, student: str) -> float:
-        return round(sum(self.scores[student].values()) - self.late.get(student, 0.0), 2)
+        return round(sum(self.points[student].values()) - self.late.get(student, 0.0), 2)
 
 
-def read_marks(gradebook, module: Module | None = None) -> Marks:
-    """The marks of one module by task, or of all modules; `gradebook` is nbgrader's, open. Empty when nothing is graded."""
+def read_scores(gradebook, module: Module | None = None) -> Scores:
+    """The scores of one module by task, or of all modules; `gradebook` is nbgrader's, open. Empty when nothing is graded."""
     from nbgrader.api import Assignment, Grade, GradeCell, Notebook, Student, SubmittedAssignment, SubmittedNotebook
     from sqlalchemy import or_
 
@@ -63,43 +64,43 @@ def read_marks(gradebook, module: Module | None = None) -> Marks:
     )
     if module is not None:
         rows = rows.filter(Assignment.name == module.folder)
-    marks = Marks()
+    scores = Scores()
     maxima: dict[str, dict[str, float]] = {}
     earned: dict[tuple[str, str], float] = {}
     penalties: dict[tuple[str, str], dict[str, float]] = {}
     for student, first, last, assignment, notebook, penalty, cell, score, most in rows:
         column = cell.replace("-", ".", 1) if module else assignment
-        line = marks.scores.setdefault(student, {})
+        line = scores.points.setdefault(student, {})
         line[column] = round(line.get(column, 0.0) + score, 2)
         maxima.setdefault(column, {})[cell] = most
         earned[student, assignment] = earned.get((student, assignment), 0.0) + score
         penalties.setdefault((student, assignment), {})[notebook] = penalty or 0.0
-        marks.names[student] = ", ".join(filter(None, [last, first])) or student
+        scores.names[student] = ", ".join(filter(None, [last, first])) or student
     for (student, assignment), of_notebooks in penalties.items():
         if off := min(sum(of_notebooks.values()), earned[student, assignment]):
-            marks.late[student] = round(marks.late.get(student, 0.0) + off, 2)
-    marks.maxima = {column: sum(cells.values()) for column, cells in maxima.items()}
-    return marks
+            scores.late[student] = round(scores.late.get(student, 0.0) + off, 2)
+    scores.maxima = {column: sum(cells.values()) for column, cells in maxima.items()}
+    return scores
 
 
-def to_csv(marks: Marks) -> str:
+def to_csv(scores: Scores) -> str:
     """student, each task, what lateness costs where somebody was late, total."""
-    columns = marks.columns()
-    late = ["late"] if marks.late else []
+    columns = scores.columns()
+    late = ["late"] if scores.late else []
     lines = [["student", *columns, *late, "total"]]
-    for student in sorted(marks.scores):
-        line = marks.scores[student]
-        off = [f"{-marks.late.get(student, 0):g}" for _ in late]
+    for student in sorted(scores.points):
+        line = scores.points[student]
+        off = [f"{-scores.late.get(student, 0):g}" for _ in late]
         points = [f"{line[c]:g}" if c in line else "" for c in columns]
-        lines.append([student, *points, *off, f"{marks.total(student):g}"])
+        lines.append([student, *points, *off, f"{scores.total(student):g}"])
     return as_csv(lines)
 
 
-def to_canvas(marks: Marks, title: str) -> str:
+def to_canvas(scores: Scores, title: str) -> str:
     """Canvas's import: the student's login under SIS Login ID, one column named after the assignment, its points possible."""
-    most = f"{sum(marks.maxima.values()):g}"
+    most = f"{sum(scores.maxima.values()):g}"
     lines = [["Student", "ID", "SIS Login ID", "Section", title], ["Points Possible", "", "", "", most]]
-    lines += [[marks.names[s], "", s, "", f"{marks.total(s):g}"] for s in sorted(marks.scores)]
+    lines += [[scores.names[s], "", s, "", f"{scores.total(s):g}"] for s in sorted(scores.points)]
     return as_csv(lines)
 
 
@@ -123,7 +124,7 @@ def tasks_of(notebook: dict) -> dict[str, dict]:
     return dict(sorted(tasks.items(), key=lambda item: in_order(item[0])))
 
 
-def with_marks(tasks: dict[str, dict], points: dict[str, float]) -> dict[str, dict]:
+def with_scores(tasks: dict[str, dict], points: dict[str, float]) -> dict[str, dict]:
     """The verdict with the gradebook's points by task, and a note where they are not the grader's own."""
     marked = {}
     for id, task in tasks.items():
@@ -134,26 +135,26 @@ def with_marks(tasks: dict[str, dict], points: dict[str, float]) -> dict[str, di
     return marked
 
 
-def verdict(course: Course, module: Module, student: str, marks: Marks) -> dict[str, dict]:
+def verdict(course: Course, module: Module, student: str, scores: Scores) -> dict[str, dict]:
     """What the grader said of each task of a student's notebook, with the points that the gradebook has for it."""
     path = course.root / "autograded" / student / module.folder / f"{module.folder}.ipynb"
-    return with_marks(tasks_of(json.loads(path.read_text(encoding="utf-8"))), marks.scores.get(student, {}))
+    return with_scores(tasks_of(json.loads(path.read_text(encoding="utf-8"))), scores.points.get(student, {}))
 
 
 def to_text(tasks: dict[str, dict], late: float = 0.0) -> str:
     """A verdict as the terminal shows it: the points of each task, and what the feedback page says of it."""
-    lines = [said_late(late)] if late else []
+    lines = [late_sentence(late)] if late else []
     for id, task in tasks.items():
         lines.append(f"{id} {task['title']}: {task['points']:g} of {task['max_points']:g}")
         lines += [f"    {line}" for line in message(task).splitlines()]
     return "\n".join(lines)
 
 
-def said_late(points: float) -> str:
+def late_sentence(points: float) -> str:
     return f"Handed in late: {points:g} points are taken off."
 
 
-def to_gradescope(course: Course, module: Module, student: str, marks: Marks) -> str:
+def to_gradescope(course: Course, module: Module, student: str, scores: Scores) -> str:
     """results.json of one student: a test for each task, with the message of the feedback."""
     tests = [
         {
@@ -165,17 +166,15 @@ def to_gradescope(course: Course, module: Module, student: str, marks: Marks) ->
             "output": message(task),
             "visibility": "visible",
         }
-        for id, task in verdict(course, module, student, marks).items()
+        for id, task in verdict(course, module, student, scores).items()
     ]
-    late = marks.late.get(student, 0.0)
+    late = scores.late.get(student, 0.0)
     result = {"score": round(sum(test["score"] for test in tests) - late, 2), "tests": tests}
-    return json.dumps(result | ({"output": said_late(late)} if late else {}), indent=1) + "\n"
+    return json.dumps(result | ({"output": late_sentence(late)} if late else {}), indent=1) + "\n"
 
 
 def message(task: dict) -> str:
-    from .grade import ProbeResult, TaskResult
-
-    return TaskResult(**{**task, "probes": tuple(ProbeResult(**probe) for probe in task["probes"])}).message
+    return TaskResult.from_json(task).message
 
 
 def graded_students(course: Course, module: Module) -> list[str]:
@@ -184,7 +183,7 @@ def graded_students(course: Course, module: Module) -> list[str]:
     return sorted(path.parent.parent.name for path in found)
 
 
-def write_gradescope(course: Course, module: Module, marks: Marks, folder: Path) -> list[Path]:
+def write_gradescope(course: Course, module: Module, scores: Scores, folder: Path) -> list[Path]:
     """STUDENT/results.json for every graded student, in a folder."""
     from ..files import write_atomic
 
@@ -192,6 +191,6 @@ def write_gradescope(course: Course, module: Module, marks: Marks, folder: Path)
     for student in graded_students(course, module):
         path = folder / student / "results.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, to_gradescope(course, module, student, marks))
+        write_atomic(path, to_gradescope(course, module, student, scores))
         paths.append(path)
     return paths

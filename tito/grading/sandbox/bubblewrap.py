@@ -13,7 +13,9 @@ from pathlib import Path
 from .job import Limits, SandboxError
 
 INSTALL = "apt-get install bubblewrap"
-RUNNER, BOX = (Path(__file__).with_name(name) for name in ("runner.py", "box.py"))
+INSIDE = Path(__file__).with_name("inside")
+SHOWN = ("supervisor.py", "runner.py", "codec.py")
+"""The files of ours that a box can see, and all that runs beside a student's code."""
 # Python alone: no environment variables, no site-packages, no files written beside the sources.
 PYTHON = (os.path.realpath(sys.executable), "-I", "-S", "-B")
 
@@ -114,16 +116,17 @@ def protected_command(
     options += system_view()
     for name, path in package_files(packages).items():
         options += ["--ro-bind", str(path), f"/packages/{name}"]
-    for source, place in ((library, "/library"), (RUNNER, "/inside/runner.py"), (BOX, "/inside/box.py")):
-        options += ["--ro-bind", str(source), place]
+    options += ["--ro-bind", str(library), "/library"]
+    for name in SHOWN:
+        options += ["--ro-bind", str(INSIDE / name), f"/inside/{name}"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     for place in ("/tmp", "/dev/shm"):
         options += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", place]
     options += ["--remount-ro", "/", "--chdir", "/"]
-    return [find_bubblewrap(), *options, *PYTHON, "/inside/box.py", "FD", "/inside", "/library", "/packages"]
+    return [find_bubblewrap(), *options, *PYTHON, "/inside/supervisor.py", "FD", "/inside", "/library", "/packages"]
 
 
 def plain_command(library: Path, packages: tuple[str, ...]) -> list[str]:
     """The same process with no protection at all."""
     places = sorted({str(path.parent) for path in package_files(packages).values()})
-    return [*PYTHON, str(BOX), "FD", str(BOX.parent), str(library), *places]
+    return [*PYTHON, str(INSIDE / "supervisor.py"), "FD", str(INSIDE), str(library), *places]

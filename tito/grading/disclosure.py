@@ -106,7 +106,7 @@ zero-size array to reduction operation maximum which has no identity
 zero-size array to reduction operation minimum which has no identity"""
 
 
-def may_be_said(message: str, written: str) -> bool:
+def is_disclosable(message: str, written: str) -> bool:
     """Whether a message is one of Python's or NumPy's own, or stands in the student's code (`written`: cells, each ended by a
     form feed), but for a few characters that were filled in."""
     form, filled = masked(message)

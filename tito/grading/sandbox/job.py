@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..seconds import CELL_SECONDS
+from ...seconds import CELL_SECONDS
 
 
 class SandboxError(RuntimeError):

@@ -12,11 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..course import Course
+from ..notebooks.cells import is_exported
 from ..registry import Module
-from .grade import Grade, Grader
+from .grade import Grader
 from .library import prepare
-from .notebook import repair
-from .plugins import fullest, release_at, source_at
+from .plugins import release_at
+from .submission import best_file, source_at
+from .submission.folder import Found
+from .verdict import Grade
 
 
 def grade_own(course: Course, module: Module, student: str, seed: int = 0) -> Grade:
@@ -31,11 +34,11 @@ def grade_own(course: Course, module: Module, student: str, seed: int = 0) -> Gr
             Grader(release, protected=protected) as reference,
             Grader(own, protected=protected, judged_by=reference) as grader,
         ):
-            return grader.grade(submitted(course, module, student, course.notebook(module)), seed)
+            return grader.grade(submitted(course, module, student, course.notebook(module)).submission, seed)
 
 
-def submitted(course: Course, module: Module, student: str, reference: Path) -> bytes | None:
-    return fullest(course.root / "submitted" / student / module.folder / reference.name, reference)[0]
+def submitted(course: Course, module: Module, student: str, reference: Path) -> Found:
+    return best_file(course.root / "submitted" / student / module.folder / reference.name, reference)
 
 
 def missing(course: Course, module: Module, student: str) -> list[str]:
@@ -46,7 +49,7 @@ def missing(course: Course, module: Module, student: str) -> list[str]:
             beneath.add(number)
             waiting += modules[number].needs
     needed = [modules[number] for number in sorted(beneath)]
-    return [one.folder for one in needed if submitted(course, one, student, course.notebook(one)) is None]
+    return [one.folder for one in needed if submitted(course, one, student, course.notebook(one)).name is None]
 
 
 def own_package(course: Course, module: Module, student: str, package: Path) -> Path:
@@ -72,12 +75,12 @@ def exported(course: Course, module: Module, student: str) -> dict[str, str]:
     texts = {}
     for path in sorted(course.notebook(module).parent.glob("*.ipynb")):
         source = source_at(path)
-        cells = repair(source, submitted(course, module, student, path)).cells if source.tasks else source.cells
+        cells = submitted(course, module, student, path).submission.cells if source.tasks else source.cells
         code = [cell.source for cell in cells if cell.kind == "code"]
         default = next(
             (line.split()[-1] for text in code for line in text.split("\n") if line.startswith("#| default_exp")), None
         )
         if default:
             name = f"{course.lib.name}/{default.replace('.', '/')}.py"
-            texts[name] = "\n\n".join(text for text in code if text.lstrip().startswith("#| export")) + "\n"
+            texts[name] = "\n\n".join(text for text in code if is_exported(text)) + "\n"
     return texts

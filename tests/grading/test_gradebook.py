@@ -76,13 +76,13 @@ def test_feedback_shows_them(room):
 
 def test_statistics_count_what_was_given_by_hand(room):
     from tito.course import Course
-    from tito.grading import marks, stats
-    from tito.grading.marks import Marks
+    from tito.grading import gradebook, stats
+    from tito.grading.gradebook import Scores
     from tito.registry import Module
 
     course, module = Course.read(room.root), Module(1, "small", "Small", (), ())
-    given = Marks(scores={"ben": {"01.4": 40.0}})
+    given = Scores(points={"ben": {"01.4": 40.0}})
     rows = stats.statistics(stats.verdicts_of(course, module, given))
     assert {row.id: row.passed for row in rows}["01.4"] == 2
-    assert marks.verdict(course, module, "ben", given)["01.4"]["points"] == 40
+    assert gradebook.verdict(course, module, "ben", given)["01.4"]["points"] == 40
     assert room.tito("stats", "01").returncode == 0

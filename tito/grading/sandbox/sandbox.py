@@ -4,11 +4,11 @@
         run = sandbox.run(Job(cells, snapshots, probes))
 
 This is the outside: no line of a student's code runs in this process, and nothing that comes from the inside is believed
-to be more than text and numbers. The inside, and the protocol between the two, is runner.py.
+to be more than text and numbers. The inside, and the protocol between the two, is inside/runner.py.
 
 What protects: bubblewrap shows the box a file system that holds Python, a named list of packages and the library, and no network;
 inside it every submission gets its own processes, its own /tmp in memory, limits, and a filter on system calls (see `box` in
-box.py). When the box closes, the kernel ends everything in it.
+inside/supervisor.py). When the box closes, the kernel ends everything in it.
 
 What a submission cannot lose: after each cell named in `snapshots` the state is kept in a paused process. Probes are sent to these
 only when the notebook has ended and everything else in the box is dead, so that no code of a student ever sees a hidden test while it
@@ -29,10 +29,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .bubblewrap import ENVIRONMENT, find_bubblewrap, plain_command, protected_command
+from .channel import Gone, Peer
+from .execution import Execution
 from .job import Cell, Error, Job, Limits, Probe, Run, SandboxError
-from .play import Play
-from .view import ENVIRONMENT, find_bubblewrap, plain_command, protected_command
-from .wire import Gone, Peer
 
 PREFIX = "tito-sandbox-"
 PACKAGES = ("numpy", "ipython", "matplotlib")  # what a student's notebook may import, besides what these need
@@ -169,17 +169,17 @@ class Sandbox:
     def run(self, job: Job) -> Run:
         """Runs the cells in order, then the probes."""
         try:
-            return Play(self, job).run()
+            return Execution(self, job).run()
         except SandboxError:
             self._stop()
-            return Play(self, job).run()
+            return Execution(self, job).run()
 
     def run_variants(self, job: Job, endings: list[list[Cell]]) -> list[dict[str, Any] | None]:
         """What the probes of the job's one task return after its cells and each of these endings. The cells run once, each
         ending in a fork: many times quicker than a run for each, and only for code of the course's own. None for an ending
         that died or took too long: `run` says how."""
         ((task, probes),) = job.probes.items()
-        found = Play(self, job).variants(endings, task, probes)
+        found = Execution(self, job).variants(endings, task, probes)
         names = [probe.name for probe in probes]
         return [None if values is None else dict(zip(names, values, strict=True)) for values in found]
 

@@ -1,8 +1,8 @@
-"""Builds the boxes, from the inside: the warm process, the limits and the walls, and the warden. Runs no student code itself.
+"""Builds the boxes, from the inside: the warm process, the limits and the walls, and the supervisor. Runs no student code itself.
 
-Started by sandbox.py, within bubblewrap; what it starts at last is `serve` in runner.py, where the protocol is described too.
+Started by ../sandbox.py, within bubblewrap; what it starts at last is `serve` in runner.py, where the protocol is described too.
 The walls, in the order in which a box gets them: its own processes, mounts and IPC; an own /proc and /tmp; an unprivileged user without
-any capability; no open file but its two sockets; resource limits; a filter on system calls; a warden that nothing inside can touch.
+any capability; no open file but its two sockets; resource limits; a filter on system calls; a supervisor that nothing inside can touch.
 """
 
 import contextlib
@@ -30,13 +30,13 @@ from runner import Channel, make_shell, serve  # noqa: E402
 sys.path.remove(sys.argv[2])  # this folder
 
 
-# ----------------------------------------------------------------------------------------------------------------- warden
+# ----------------------------------------------------------------------------------------------------------------- supervisor
 
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Warden:
+class Supervisor:
     """Process 1 of the box. Runs no student code, and nothing inside can signal, stop or read it."""
 
     def __init__(self, channel, limits, protected):
@@ -88,7 +88,7 @@ class Warden:
                 os.setpriority(os.PRIO_PROCESS, pid, 19)
 
     def pids(self):
-        """Every process of the box but the warden. Outside a PID namespace only main is known."""
+        """Every process of the box but the supervisor. Outside a PID namespace only main is known."""
         return (
             [int(name) for name in os.listdir("/proc") if name.isdecimal() and name != "1"]
             if self.protected
@@ -296,21 +296,21 @@ def close_all_but(*wanted):
         os.closerange(before + 1, after)
 
 
-def box(config, limits, warden, main, nested):
+def box(config, limits, supervisor, main, nested):
     """One submission's box, from the zygote's fork to the last process in it. Returns an exit status."""
-    channel = Channel(warden)
+    channel = Channel(supervisor)
     try:
         if config["protected"]:
             if nested:
                 new_namespaces(config["uid"])
                 if pid := os.fork():
-                    warden.close()
+                    supervisor.close()
                     main.close()
                     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
                 call("prctl", SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
                 new_mounts(limits["disk"])
             drop_privileges(config["uid"])
-        close_all_but(warden.fileno(), main.fileno())
+        close_all_but(supervisor.fileno(), main.fileno())
         set_limits(limits, config["protected"])
         if config["protected"]:
             forbid_system_calls()
@@ -321,7 +321,7 @@ def box(config, limits, warden, main, nested):
         return 1
     if pid:
         main.close()
-        guard = Warden(channel, limits, config["protected"])
+        guard = Supervisor(channel, limits, config["protected"])
         guard.main = pid
         guard.watch()
         if not config["protected"]:
@@ -329,7 +329,7 @@ def box(config, limits, warden, main, nested):
                 os.killpg(pid, signal.SIGKILL)
         return 0
     with contextlib.suppress(BaseException):
-        warden.close()
+        supervisor.close()
         if config["protected"]:
             call("prctl", SET_DUMPABLE, 1, 0, 0, 0)
         os.setsid()
@@ -400,16 +400,16 @@ def zygote(control, config):
     control.send({"ready": True, "nested": nested, "unreadable": unreadable(config) if protected else []})
     while True:
         try:
-            request, (warden, main) = control.receive()
+            request, (supervisor, main) = control.receive()
         except EOFError:
             return
-        if protected and not nested:  # then this sandbox is for one box only, and this process is its warden
+        if protected and not nested:  # then this sandbox is for one box only, and this process is its supervisor
             control.close()
-            os._exit(box(config, request["box"], warden, main, nested))
+            os._exit(box(config, request["box"], supervisor, main, nested))
         if (pid := os.fork()) == 0:
             control.close()
-            os._exit(box(config, request["box"], warden, main, nested))
-        warden.close()
+            os._exit(box(config, request["box"], supervisor, main, nested))
+        supervisor.close()
         main.close()
         control.send({"ended": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
 

@@ -5,7 +5,7 @@ import pytest
 import small
 from test_grade import grader, pytestmark  # noqa: F401
 
-from tito.grading.said import known_kind, masked, may_be_said
+from tito.grading.disclosure import is_disclosable, known_kind, masked
 
 WRITTEN = "raise ValueError(f'shapes {a.shape} of {name!r} do not fit: {n}')\fraise KeyError('no such entry')"
 
@@ -29,7 +29,7 @@ OWN = [
 def test_what_python_and_numpy_say_is_shown(number):
     with pytest.raises(Exception) as caught:  # noqa: PT011
         OWN[number]()
-    assert may_be_said(str(caught.value), ""), masked(str(caught.value))
+    assert is_disclosable(str(caught.value), ""), masked(str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_python_and_numpy_say_is_shown(number):
     ],
 )
 def test_of_the_students_own_words_what_stands_in_the_notebook(message, shown):
-    assert may_be_said(message, WRITTEN) == shown
+    assert is_disclosable(message, WRITTEN) == shown
 
 
 def test_names_of_exceptions():

@@ -1,19 +1,19 @@
 """The inside of the sandbox: this file runs a notebook's cells and probes, in one process with the student's code.
 
-It is started by box.py, which builds the walls, imports only the standard library, NumPy and IPython, and holds no secret: no solution,
+It is started by supervisor.py, which builds the walls, imports only the standard library, NumPy and IPython, and holds no secret: no solution,
 no expected value, no test before its time. What a student's process says is never believed; the outside decides, with its own clock.
 
 Processes
     zygote      starts once, imports what every submission needs, never runs student code; forks one box after the other
-    warden      process 1 of a box (its own PID namespace): watches memory, kills on request; its end is the end of all
+    supervisor  process 1 of a box (its own PID namespace): watches memory, kills on request; its end is the end of all
     main        runs the cells, one after the other, in one IPython shell
     snapshots   forks of main, paused after a cell; forked once more for the probes, and again after one that fails
 
 Protocol
     A frame is four bytes of length and then JSON, over a Unix socket; a request may carry sockets with it (SCM_RIGHTS).
     to the zygote     {config...}                           -> {"ready": true, "nested": bool, "unreadable": [path]}
-                      {"box": limits} + warden + main       -> {"ended": exit status}, once nothing of the box is left
-    to the warden     {"interrupt": true}                      SIGINT to main
+                      {"box": limits} + supervisor + main       -> {"ended": exit status}, once nothing of the box is left
+    to the supervisor {"interrupt": true}                      SIGINT to main
                       {"kill": [pid, ...]}                     SIGKILL to some
                       {"turn": n, "cpu_seconds": s}            from now on -> {"late": n} once so much is used
                       {"keep": [pid, ...]}                     SIGKILL to all but these -> {"swept": true}
@@ -47,6 +47,7 @@ from time import monotonic
 
 import numpy as np
 import numpy.random  # noqa: F401 (NumPy would import it late, in every box again)
+from codec import encode
 
 LENGTH = struct.Struct(">I")
 LONGEST_MESSAGE = 2000
@@ -370,38 +371,3 @@ def run_probe(shell, request):
         return {"value": encode(value)}
     except BaseException as error:
         return {"error": describe(error)}
-
-
-def encode(value):
-    """Plain data only, by the base types' own methods: what a subclass overrides is never asked."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return int.__pos__(value)
-    if isinstance(value, float):
-        return float.__pos__(value)
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, (np.ndarray, np.generic, complex)):
-        return encode_array(value)
-    if isinstance(value, list):
-        return [encode(item) for item in list.__iter__(value)]
-    if isinstance(value, tuple):
-        return {"tuple": [encode(item) for item in tuple.__iter__(value)]}
-    if isinstance(value, dict):
-        return {"dict": [[encode(key), encode(item)] for key, item in dict.items(value)]}
-    raise TypeError(
-        f"expected arrays, numbers, text, or lists, tuples and dicts of them, but got {type(value).__name__}"
-    )
-
-
-def encode_array(value):
-    array = np.array(value, subok=False, order="C")
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"expected an array of numbers, but got one of {array.dtype}")
-    if array.dtype.kind in "fc" and array.dtype.itemsize > 8 * (1 + (array.dtype.kind == "c")):
-        array = array.astype(complex if array.dtype.kind == "c" else float)
-    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    if isinstance(value, np.generic) and array.dtype.kind != "c":
-        return array.item()
-    return {"array": [array.dtype.str, list(array.shape), base64.b64encode(array.tobytes()).decode()]}
