@@ -267,7 +267,7 @@ class ModuleTest:
         failure = failure_of(line) if line["outcome"] == "failed" else None
         cause = self._cause(self.blame, failure, own) if failure else None
         check = self._check(where, own, name, line["seconds"], failure, cause, line.get("line", ""))
-        if check.outcome == "fail" and line.get("input"):
+        if check.word == "fail" and line.get("input"):
             check = replace(check, message=f"{check.message} (with {line['input']})")
         return check
 

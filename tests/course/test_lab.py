@@ -130,7 +130,7 @@ def test_a_loop_costs_validate_its_time_once(course, workspace, solve, validate,
 
 
 def test_validate_allows_what_the_grader_allows(monkeypatch):
-    from tito.grading.job import Limits
+    from tito.grading.sandbox import Limits
     from tito.seconds import CELL_SECONDS
 
     monkeypatch.delenv(kernel.SECONDS, raising=False)
