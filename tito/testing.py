@@ -102,6 +102,14 @@ def importance(check: Check) -> tuple[int, int]:
     return task_order(check.waits_for or check.task)
 
 
+def place_of(ran: CellRun) -> str:
+    """The cell that failed; where code raised an error, the cell and line where it did."""
+    origin = ran.failure.origins[-1] if ran.failure and ran.failure.origins else None
+    if not origin or origin.cell is None or ran.failure.kind == "AssertionError":
+        return f"cell {ran.index + 1}"
+    return f"cell {origin.cell + 1}, line {origin.line}"
+
+
 def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
@@ -190,10 +198,8 @@ class ModuleTest:
                 blame.remember(ran, cause)
             if self._is_told(cell, ran, cause):
                 name = {"test": "visible checks", "solution": "its cell runs"}.get(cell.role)
-                place = f"cell {ran.index + 1}"
-                yield self._check(
-                    where, cell.task, name or f"{place} runs", ran.seconds, ran.failure, cause, f"{where}, {place}"
-                )
+                name = name or f"cell {ran.index + 1} runs"
+                yield self._check(where, cell.task, name, ran.seconds, ran.failure, cause, f"{where}, {place_of(ran)}")
         if ran and ran.failure and ran.failure.message.startswith(NOWHERE):
             yield Check(where, None, "the cells after it", "skip", 0, "not run: each could cost as much time again")
 

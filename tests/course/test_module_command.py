@@ -259,3 +259,4 @@ def test_a_check_that_speaks_is_told_in_one_line_and_then_in_full(course, worksp
     edit(path, "01.2", "result = math.sqrt(x)", "raise ValueError('one\\n  and more')\n    result = 1")
     said = tito("test", "module", "01", "--task", "01.2", cwd=workspace)
     assert "visible checks: ValueError: one\n      and more\n" in said.out
+    assert "01_tensor.ipynb, cell 8, line 5" in said.out  # where it was raised: not in the check
