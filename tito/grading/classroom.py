@@ -28,7 +28,8 @@ from pathlib import Path
 from ..course import Course
 from ..files import write_atomic
 from ..registry import Module
-from ..release import Backup, api, config, fresh, quiet, reason
+from ..release import Backup, api, fresh, quiet, reason
+from .seeds import course_secret
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def prepare(course: Course, module: Module) -> None:
     api(course)
     protected = os.environ.get("TITO_UNPROTECTED") != "1"
     with Grader(release_at(course.notebook(module), course.root), protected=protected) as grader:
-        grader.expected(int(config(course).get("Judge", {}).get("seed", 0)))
+        grader.expected()
         points = {task.test.grade_id: task.points for task in grader.source.tasks.values()}
     if not points.items() <= registered(course, module).items():
         fresh(course, module, register=True)
@@ -254,7 +255,7 @@ class Records:
 
     def key(self, student: str) -> str:
         """Changes with any file of the submission, the reference, the known misconceptions and the grader."""
-        digest = hashlib.sha256(self.release.result_key(None, 0).encode())
+        digest = hashlib.sha256((self.release.result_key(None, 0) + course_secret(self.course.root)).encode())
         folder = self.course.root / "submitted" / student / self.module.folder
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
             with path.open("rb") as file:
