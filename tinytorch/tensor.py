@@ -989,12 +989,12 @@ def friendly_error(operation, error, arrays, options):
 def find_derivative(operation):
     """The derivative of the operation; the first call imports module 02, which registers them all."""
     try:
-        import_module("tinytorch.autograd")
+        import_module(Operation.autograd)
     except ModuleNotFoundError:
         raise RuntimeError("Autograd is built in module 02: finish it, then run 'tito export 02'") from None
     if operation.derivative is None:
         raise RuntimeError(
-            f"{operation.name} has no derivative: use it on x.detach(), under no_grad(), or register one with "
+            f"{operation.name} has no derivative yet: use it on x.detach(), under no_grad(), or register one with "
             "tinytorch.autograd.derivative"
         )
     return operation.derivative
@@ -1010,6 +1010,8 @@ class Operation:
     `keeps="mask"` names what its derivative needs and only `forward` knows. Such a forward has an option `keep`, which says
     that a gradient will be wanted: then it returns its result and, after it, what it keeps.
     """
+
+    autograd = "tinytorch.autograd.derivatives"  # the module that registers the derivatives
 
     def __init__(self, forward, *, name=None, promotes=False, floating=False, numeric=False, view=False, keeps=""):
         self.forward, self.name, self.keeps = forward, name or forward.__name__, tuple(keeps.split())

@@ -33,7 +33,22 @@ class Module:
 
 MODULES: tuple[Module, ...] = (
     Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
-    Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
+    Module(
+        2,
+        "autograd",
+        "Autograd",
+        (
+            "tinytorch/autograd/engine.py",
+            "tinytorch/autograd/parts.py",
+            "tinytorch/autograd/drawing.py",
+            "tinytorch/autograd/grad_mode.py",
+            "tinytorch/autograd/function.py",
+            "tinytorch/autograd/numerical.py",
+            "tinytorch/autograd/derivatives.py",
+        ),
+        (1,),
+        given=("tinytorch/autograd/parts.py", "tinytorch/autograd/drawing.py"),
+    ),
     Module(
         3,
         "layers",
@@ -59,7 +74,14 @@ MODULES: tuple[Module, ...] = (
         (1, 2, 3),
     ),
     Module(7, "training", "Training", ("tinytorch/training.py",), (1, 2, 3, 4, 5, 6)),
-    Module(8, "normalization", "Normalization", ("tinytorch/nn/normalization.py",), (1, 2, 3, 7)),
+    Module(
+        8,
+        "normalization",
+        "Normalization",
+        ("tinytorch/nn/normalization.py", "tinytorch/nn/checks.py"),
+        (1, 2, 3, 7),
+        given=("tinytorch/nn/checks.py",),
+    ),
     Module(9, "convolutions", "Convolutions", ("tinytorch/nn/conv.py", "tinytorch/models/vision.py"), (1, 2, 3, 7, 8)),
     Module(10, "tokenization", "Tokenization", ("tinytorch/text.py",), ()),
     Module(11, "embeddings", "Embeddings", ("tinytorch/nn/embeddings.py",), (1, 2, 3, 10)),
