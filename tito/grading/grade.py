@@ -40,9 +40,7 @@ SEEDS = (1, 2, 3, 4)
 
 BY_ITSELF = "In your notebook as a whole this fails because of an error in another cell; the task was judged by itself."
 BY_STATE = "In your notebook as a whole this fails, by itself it does not: what ran before it left something changed."
-COUNT_TOGETHER = (
-    "What passed has the same answer for everybody: it counts as soon as one of the other checks passes, too."
-)
+COUNT_TOGETHER = "What passed has the same answer for everybody: it counts only together with one that differs."
 RAISED = "Your code raised an error here."
 DIFFERENT = "What your code hands back is not what is expected."
 
@@ -282,7 +280,7 @@ class Grader:
         if len(right) == len(task.probes):
             return task.points
         drawn = {probe.name for probe in task.probes} - self.constant(task)
-        counted = len(right) if right & drawn or not drawn else 0
+        counted = len(right) if right & drawn else 0
         return round(task.points * counted / len(task.probes), 2)
 
     def constant(self, task: Task) -> frozenset[str]:
