@@ -74,22 +74,20 @@ def in_parallel(
     busy: dict[Worker, str] = {}
     try:
         for worker in team:
-            busy[worker] = worker.give(waiting.popleft())
+            busy[worker] = worker.give(waiting.popleft(), records)
         while busy:
             ready = wait([thing for worker in busy for thing in (worker.connection, worker.process.sentinel)])
             for worker in [w for w in busy if w.connection in ready or w.process.sentinel in ready]:
                 student = busy.pop(worker)
                 result = worker.take(student)
-                if result.problem:
-                    records.forget(student)
-                else:
+                if not result.problem:
                     records.note(result)
                 yield result
                 if not worker.process.is_alive():
                     team.remove(worker)
                     team.append(worker := Worker(course, module))
                 if waiting:
-                    busy[worker] = worker.give(waiting.popleft())
+                    busy[worker] = worker.give(waiting.popleft(), records)
     finally:
         for worker in team:  # each holds the ends of those before it: let go of all, then wait
             worker.dismiss(interrupted=worker in busy)
@@ -136,7 +134,9 @@ class Worker:
         self.process.start()
         theirs.close()
 
-    def give(self, student: str) -> str:
+    def give(self, student: str, records: Records) -> str:
+        """From now on the student's mark may be half made: nobody who is stopped here finds a record that says it is whole."""
+        records.forget(student)
         self.began = time.perf_counter()
         self.backup = Backup(self.course, self.course.root / "autograded" / student / self.module.folder)
         self.connection.send(student)
