@@ -54,10 +54,11 @@ __getattr__, __dir__ = _lazy.attach(
             """,
         ),
         "autograd": (2, "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled"),
-        "nn.layers": (3, "relu softmax log_softmax erf"),
+        "nn.layers": (3, "relu softmax log_softmax"),
+        "nn.kernels": (3, "erf"),
     },
     {
-        "autograd": 2, "operations": 1, "nn": 0, "optim": 6, "data": 5, "utils": 0, "training": 7, "models": 9,
+        "autograd": 0, "operations": 1, "nn": 0, "optim": 6, "data": 5, "utils": 0, "training": 7, "models": 9,
         "text": 10, "profiler": 14, "quantization": 15, "compression": 16, "cuda": 17, "kv_cache": 18, "benchmark": 19,
         "compiler": 20, "distributed": 21, "deploy": 22,
     },  # fmt: skip

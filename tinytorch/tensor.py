@@ -11,16 +11,16 @@ __all__ = ['float16', 'float32', 'float64', 'uint8', 'int8', 'int16', 'int32', '
            'result_type', 'find_function', 'Method', 'operator', 'conversion', 'AccessMixin', 'OperatorMixin',
            'MovementMixin', 'InPlaceMixin', 'DTypeMixin', 'GradientMixin', 'Tensor', 'device', 'wrap', 'array_of',
            'numbers_format', 'format_nested', 'tensor_str', 'RemovableHandle', 'rebuilt', 'normalize_dim', 'as_sizes',
-           'move', 'GradMode', 'array_module', 'promote', 'as_dtype', 'share', 'bind_arguments', 'friendly_error',
-           'find_derivative', 'Operation', 'tensor', 'Generator', 'manual_seed', 'random_source', 'new_shape',
-           'make_tensor', 'full', 'zeros', 'ones', 'arange', 'rand', 'randn', 'randint', 'randperm', 'normal',
-           'broadcast_shapes', 'check_bool', 'check_nonzero', 'sign', 'sigmoid', 'where', 'masked_fill', 'strided',
-           'strides_of', 'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze', 'unsqueeze',
-           'flatten', 'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'index_put_zeros', 'put',
-           'checked_index', 'grid_of', 'gather', 'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total', 'amax',
-           'amin', 'argmax', 'argmin', 'prod', 'cumsum', 'count_of', 'check_floating', 'mean', 'var', 'logsumexp',
-           'matmul', 'narrow', 'cat', 'stack', 'split', 'chunk', 'ValuesIndices', 'argsort', 'pick', 'sort',
-           'topk_indices', 'topk', 'apply_inplace', 'write_through', 'put_whole']
+           'move', 'Version', 'GradMode', 'array_module', 'promote', 'as_dtype', 'share', 'bind_arguments',
+           'friendly_error', 'find_derivative', 'Operation', 'tensor', 'Generator', 'manual_seed', 'random_source',
+           'new_shape', 'make_tensor', 'full', 'zeros', 'ones', 'arange', 'rand', 'randn', 'randint', 'randperm',
+           'normal', 'broadcast_shapes', 'check_bool', 'check_nonzero', 'sign', 'sigmoid', 'where', 'masked_fill',
+           'strided', 'strides_of', 'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze',
+           'unsqueeze', 'flatten', 'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'index_put_zeros',
+           'put', 'checked_index', 'grid_of', 'gather', 'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total',
+           'amax', 'amin', 'argmax', 'argmin', 'prod', 'cumsum', 'count_of', 'check_floating', 'mean', 'var',
+           'logsumexp', 'matmul', 'narrow', 'cat', 'stack', 'split', 'chunk', 'ValuesIndices', 'argsort', 'pick',
+           'sort', 'topk_indices', 'topk', 'apply_inplace', 'write_through', 'put_whole']
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #6252fe66
 import sys
@@ -586,7 +586,7 @@ class Tensor(AccessMixin, OperatorMixin, MovementMixin, InPlaceMixin, DTypeMixin
     def __init__(self, data=(), requires_grad=False):
         source = data if isinstance(data, Tensor) else wrap(to_array(data, float32))
         self.array = source.array.astype(float32, copy=False)
-        self._version = source._version if self.array is source.array else [0]
+        self._version = source._version if self.array is source.array else Version()
         self.requires_grad, self._grad, self.grad_fn, self._hooks = bool(requires_grad), None, None, None
 
     shape = property(lambda self: self.array.shape, doc="The sizes of the dimensions, a tuple.")
@@ -715,7 +715,7 @@ def wrap(array):
     tensor.array = array if type(array) is ndarray or not isinstance(array, generic) else np.asarray(array)
     tensor.requires_grad = False
     tensor._grad = tensor.grad_fn = tensor._hooks = None
-    tensor._version = [0]
+    tensor._version = Version()
     return tensor
 
 
@@ -808,7 +808,7 @@ def rebuilt(kind, array, requires_grad, attributes):
     result = kind.__new__(kind)
     for name in ("_grad", "grad_fn", "_hooks"):
         setattr(result, name, None)
-    result.array, result.requires_grad, result._version = array, requires_grad, [0]
+    result.array, result.requires_grad, result._version = array, requires_grad, Version()
     for name, value in attributes.items():
         setattr(result, name, value)
     return result
@@ -839,6 +839,13 @@ def move(x, target):
         raise RuntimeError("GPUs come in module 17: finish it, then run 'tito export 17'") from error
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #2111ed55
+class Version:
+    """How often a memory was overwritten; all tensors that see this memory share one."""
+
+    count = 0  # so many changes in place
+    base = None  # the array that the others are views of, as soon as there is one
+
+
 class GradMode(threading.local):
     """Whether operations record what they do, so that gradients can be computed; each thread has its own switch."""
 
@@ -896,8 +903,8 @@ def share(result, source):
         base = getattr(base, "base", None)
     if base is not None or result.array is array:
         result._version = source._version
-        if len(source._version) == 1:
-            source._version.append(array)  # the array whose views the others are
+        if source._version.base is None:
+            source._version.base = array
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #2e1ae03e
 def bind_arguments(operation, inputs, options):
@@ -982,12 +989,12 @@ def friendly_error(operation, error, arrays, options):
 def find_derivative(operation):
     """The derivative of the operation; the first call imports module 02, which registers them all."""
     try:
-        import_module("tinytorch.autograd")
+        import_module(Operation.autograd)
     except ModuleNotFoundError:
         raise RuntimeError("Autograd is built in module 02: finish it, then run 'tito export 02'") from None
     if operation.derivative is None:
         raise RuntimeError(
-            f"{operation.name} has no derivative: use it on x.detach(), under no_grad(), or register one with "
+            f"{operation.name} has no derivative yet: use it on x.detach(), under no_grad(), or register one with "
             "tinytorch.autograd.derivative"
         )
     return operation.derivative
@@ -999,10 +1006,15 @@ class Operation:
     The positional parameters of `forward` are the arrays, its keyword-only parameters are options. Called with Tensors,
     an operation computes on their arrays, wraps the result, and records itself when a gradient is wanted. Called with arrays
     alone it returns an array.
+
+    `keeps="mask"` names what its derivative needs and only `forward` knows. Such a forward has an option `keep`, which says
+    that a gradient will be wanted: then it returns its result and, after it, what it keeps.
     """
 
-    def __init__(self, forward, *, name=None, promotes=False, floating=False, numeric=False, view=False):
-        self.forward, self.name = forward, name or forward.__name__
+    autograd = "tinytorch.autograd.derivatives"  # the module that registers the derivatives
+
+    def __init__(self, forward, *, name=None, promotes=False, floating=False, numeric=False, view=False, keeps=""):
+        self.forward, self.name, self.keeps = forward, name or forward.__name__, tuple(keeps.split())
         self.promotes, self.floating, self.numeric, self.view = promotes, floating, numeric, view
         self.__name__, self.__doc__ = self.name, forward.__doc__
         self.derivative = None  # module 02 puts it here
@@ -1013,7 +1025,8 @@ class Operation:
             code = forward.__code__
             self.variadic = bool(code.co_flags & 4)  # def forward(*arrays)
             self.inputs = code.co_varnames[: code.co_argcount]
-            self.options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+            options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+            self.options = tuple(option for option in options if option != "keep")
         self.arity = -1 if self.variadic else len(self.inputs)
 
     def __repr__(self):
@@ -1032,6 +1045,8 @@ class Operation:
         """
         if len(inputs) != self.arity or type(inputs[0]) is list:
             inputs, options = bind_arguments(self, inputs, options)
+        if self.keeps and grad_mode.enabled and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+            return (self.derivative or find_derivative(self)).compute(self, inputs, options)
         ### BEGIN SOLUTION
         arrays, bare, wanted = [], True, False
         for x in inputs:
@@ -1834,7 +1849,7 @@ def apply_inplace(operation, tensor, *others, **options):
             raise RuntimeError(
                 f"{name}_: a leaf that requires grad is used in an in-place operation: do it under no_grad()"
             )
-        if len(tensor._version) > 1 and tensor.array is not tensor._version[1]:
+        if tensor._version.base is not None and tensor._version.base is not tensor.array:
             raise RuntimeError(
                 f"{name}_: this tensor is a view, and its gradient is wanted: write into the whole, or clone() it"
             )
@@ -1847,7 +1862,7 @@ def apply_inplace(operation, tensor, *others, **options):
         put(tensor.array, *(array_of(x) if isinstance(x, Tensor) else x for x in others), **options)
     elif not write_through(operation, tensor.array, others):
         put_whole(name, tensor.array, operation(wrap(tensor.array), *others, **options).array)
-    tensor._version[0] += 1
+    tensor._version.count += 1
     return tensor
 
 

@@ -71,6 +71,12 @@ def export(course: Course, module: Module) -> Exported:
     return Exported(tuple(files), tuple(changed))
 
 
+def blank_tasks(course: Course, module: Module) -> list[str]:
+    """The tasks that are not written yet."""
+    tasks = nb.tasks_of(nb.read(course.notebook(module)))
+    return [id for id, task in tasks.items() if any(cell.is_blank for cell in task.solutions)]
+
+
 def check_cells(course: Course, path: Path) -> None:
     """A Mistake that names the cell and line when an exported cell is no Python."""
     for number, cell in enumerate(nb.read(path)["cells"], 1):

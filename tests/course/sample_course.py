@@ -103,7 +103,7 @@ TENSOR = [
 ]
 AUTOGRAD = [
     markdown("title-2", f"# 02 Autograd\n\nUses module 01.\n\n{HEAD}"),
-    code("exp-2", "#| default_exp autograd"),
+    code("exp-2", "#| default_exp autograd.engine"),
     code("imports-2", "#| export\nfrom tinytorch.tensor import both, twice"),
     markdown("text-2-1", "## Task 02.1: Four times (40 points)\n\nabout 1 line."),
     hints("02-1", "What is asked?", "Look at the line above.", "One expression."),
@@ -153,7 +153,7 @@ def test_01_3_both():
     assert both(16) == 8
 """,
     "tests/02_autograd/test_autograd.py": """
-from tinytorch.autograd import Scale, four
+from tinytorch.autograd.engine import Scale, four
 
 def test_02_1_four():
     assert four(3) == 12
@@ -172,7 +172,7 @@ def test_quick_both():
 """,
     "tests/integration/test_two.py": """
 import pytest
-from tinytorch.autograd import four
+from tinytorch.autograd.engine import four
 from tinytorch.tensor import both
 
 pytestmark = pytest.mark.modules(1, 2)

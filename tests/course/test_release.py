@@ -6,12 +6,12 @@ That the reference scores all: tests/grading/test_tables.py.
 import pytest
 
 from tito import notebooks as nb
+from tito.blame import Blame
 from tito.course import HOME, Course
 from tito.files import write_atomic
 from tito.lint import telling
 from tito.release import fresh
 from tito.running import run_cells
-from tito.testing import Blame
 
 COURSE = Course.read(HOME)
 EACH = pytest.mark.parametrize("module", COURSE.modules(), ids=lambda module: module.folder)

@@ -19,8 +19,9 @@ from tests.grading.conftest import make
 from tests.grading.hostile.cells import KINDS
 from tests.grading.hostile.submissions import ABSENT, SUBMISSIONS, base, honest_tasks
 from tests.grading.work import Work
-from tito.grading.grade import Grader, Release
-from tito.grading.job import Limits
+from tito.grading.grade import Grader
+from tito.grading.release import Release
+from tito.grading.sandbox import Limits
 from tito.notebooks.names import names_of
 from tito.notebooks.tasks import read_source
 from tito.registry import MODULES

@@ -7,7 +7,7 @@ import pytest
 import small
 
 from tito.grading import mutants
-from tito.grading.grade import Release
+from tito.grading.release import Release
 from tito.notebooks.tasks import source_of
 
 SOURCE = source_of(small.source(), "00_small")

@@ -9,13 +9,9 @@ from .. import _lazy
 __getattr__, __dir__ = _lazy.attach(
     __name__,
     {
-        "nn.layers": (
-            3,
-            """
-            Parameter Module Linear Identity Flatten Sequential ModuleList ModuleDict
-            ReLU LeakyReLU GELU SiLU Sigmoid Tanh Softmax LogSoftmax
-            """,
-        ),
+        "nn.layers": (3, "Parameter Module Linear Sequential"),
+        "nn.activation": (3, "Identity Flatten ReLU LeakyReLU GELU SiLU Sigmoid Tanh Softmax LogSoftmax"),
+        "nn.container": (3, "ModuleList ModuleDict"),
         "nn.losses": (
             4,
             """
@@ -44,5 +40,5 @@ __getattr__, __dir__ = _lazy.attach(
         "nn.embeddings": (11, "Embedding"),
         "nn.attention": (12, "MultiheadAttention"),
     },
-    {"functional": 0, "init": 0, "modules": 0, "parameter": 0, "utils": 0},
+    {"functional": 0, "init": 3, "modules": 0, "parameter": 0, "utils": 0},
 )

@@ -10,10 +10,11 @@ __getattr__, __dir__ = _lazy.attach(
     __name__,
     {
         "tensor": (1, "sigmoid tanh"),
-        "nn.layers": (
+        "nn.layers": (3, "linear gelu"),
+        "nn.activation": (
             3,
             """
-            linear gelu relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
+            relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
             softmax=functional_softmax log_softmax=functional_log_softmax
             """,
         ),

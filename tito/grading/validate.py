@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..notebooks.tasks import SourceError, Task
-from .grade import Grader, Outcomes, Release, outcomes, same_outcome
+from .grade import Grader
 from .misconceptions import Misconception
-from .notebook import Piece
+from .outcomes import Outcomes, outcomes, same_outcome
+from .release import Release
+from .sandbox import Cell
 
 FEWEST_MISCONCEPTIONS = 5
 
@@ -90,7 +92,7 @@ def blank_scores_nothing(grader: Grader, expected: dict[str, Outcomes], seed: in
     if result.points:
         yield Finding("blank", "", f"scores {result.points:g} points")
     cells = [
-        Piece(cell.id, cell.stub)
+        Cell(cell.id, cell.stub)
         for cell in source.cells
         if cell.kind == "code" and (cell.role != "given" or cell.exported)
     ]

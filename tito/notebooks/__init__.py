@@ -20,6 +20,7 @@ from .cells import (
     dumps,
     exports,
     grade_id_of,
+    has_stub,
     is_blank,
     is_exported,
     keeps_outputs,
