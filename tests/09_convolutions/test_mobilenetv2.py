@@ -84,7 +84,9 @@ def test_cheaper_than_resnet18():
     assert 3 * count(small) < count(large)
     costs = multiplications(small, shape), multiplications(large, shape)
     assert 5 * costs[0] < costs[1], costs
-    print(f"multiplications: {costs[0]:,} and {costs[1]:,}; seconds: {seconds(small, shape):.3f} and {seconds(large, shape):.3f}")
+    print(
+        f"multiplications: {costs[0]:,} and {costs[1]:,}; seconds: {seconds(small, shape):.3f} and {seconds(large, shape):.3f}"
+    )
 
 
 def seconds(model, shape):

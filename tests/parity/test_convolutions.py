@@ -128,7 +128,11 @@ def test_conv_transpose2d(case):
     if extra >= max(stride, dilation):
         pytest.skip("PyTorch refuses it")
     rng = np.random.default_rng(1)
-    arrays = [rng.standard_normal((2, 4, 5, 4)), rng.standard_normal((4, 3, 3, 2)), rng.standard_normal(3 * groups) if bias else None]
+    arrays = [
+        rng.standard_normal((2, 4, 5, 4)),
+        rng.standard_normal((4, 3, 3, 2)),
+        rng.standard_normal(3 * groups) if bias else None,
+    ]
     compare(lambda t, f, *x: f.conv_transpose2d(*x, stride, padding, extra, groups, dilation), arrays, second=True)
 
 
@@ -186,7 +190,9 @@ def test_function(name):
         compare(FUNCTIONS[name], [x, w] if "conv" in name else [x, None], second=True, atol=1e-8)
 
 
-@pytest.mark.parametrize("case", list(itertools.product((2, 3, (2, 3)), (None, 1, 2), (0, 1), (1, 2), (False, True))), ids=str)
+@pytest.mark.parametrize(
+    "case", list(itertools.product((2, 3, (2, 3)), (None, 1, 2), (0, 1), (1, 2), (False, True))), ids=str
+)
 def test_max_pool2d_indices_and_ties(case):
     kernel, stride, padding, dilation, ceil = case
     x = np.random.default_rng(3).integers(0, 3, (2, 3, 7, 8)).astype("float32")
@@ -283,7 +289,9 @@ def test_layer(made):
     mine, theirs = eval(f"nn.{made}"), eval(f"torch.nn.{made}")
     assert repr(mine) == repr(theirs)
     state = {name: value.numpy() for name, value in theirs.state_dict().items()}
-    assert {name: tuple(value.shape) for name, value in mine.state_dict().items()} == {n: v.shape for n, v in state.items()}
+    assert {name: tuple(value.shape) for name, value in mine.state_dict().items()} == {
+        n: v.shape for n, v in state.items()
+    }
     if LAYERS[made] is None:
         return
     mine.load_state_dict({name: ours.tensor(value) for name, value in state.items()})

@@ -46,7 +46,9 @@ class ResNet18(nn.Module):
 
 
 def conv_bn(inp, oup, k, stride=1, groups=1):
-    return nn.Sequential(nn.Conv2d(inp, oup, k, stride, k // 2, groups=groups, bias=False), nn.BatchNorm2d(oup), nn.ReLU6())
+    return nn.Sequential(
+        nn.Conv2d(inp, oup, k, stride, k // 2, groups=groups, bias=False), nn.BatchNorm2d(oup), nn.ReLU6()
+    )
 
 
 class Inverted(nn.Module):
@@ -67,7 +69,15 @@ class MobileNet(nn.Module):
     def __init__(self, classes):
         super().__init__()
         parts, channels = [conv_bn(3, 8, 3, 2)], 8
-        for factor, planes, blocks, stride in ((1, 8, 1, 1), (6, 8, 2, 2), (6, 8, 3, 2), (6, 16, 4, 2), (6, 24, 3, 1), (6, 40, 3, 2), (6, 80, 1, 1)):
+        for factor, planes, blocks, stride in (
+            (1, 8, 1, 1),
+            (6, 8, 2, 2),
+            (6, 8, 3, 2),
+            (6, 16, 4, 2),
+            (6, 24, 3, 1),
+            (6, 40, 3, 2),
+            (6, 80, 1, 1),
+        ):
             for n in range(blocks):
                 parts.append(Inverted(channels, planes, 1 if n else stride, factor))
                 channels = planes

@@ -3,10 +3,11 @@
 # %% auto #0
 __all__ = ['STAGES', 'LeNet', 'ResNet', 'resnet18', 'make_divisible', 'MobileNetV2', 'mobilenet_v2']
 
-# %% ../../solutions/09_convolutions/09_convolutions_models.ipynb #e824286e
+# %% ../../solutions/09_convolutions/09_convolutions_models.ipynb #ae512f4c
 from ..nn import init
 from ..nn.conv import BasicBlock, Conv2d, InvertedResidual, ReLU6, conv_bn_relu6
-from ..nn.layers import Flatten, Linear, Module, ReLU, Sequential
+from ..nn.activation import Flatten, ReLU
+from ..nn.layers import Linear, Module, Sequential
 from ..nn.normalization import BatchNorm2d, Dropout
 from ..nn.pooling import AdaptiveAvgPool2d, MaxPool2d
 

@@ -7,7 +7,7 @@ __all__ = ['output_size', 'same_padding', 'windows', 'convolve', 'weight_gradien
            'Conv2d', 'BasicBlock', 'ReLU6', 'conv_bn_relu6', 'InvertedResidual', 'receptive_field', 'max_pool',
            'winners', 'max_pool_to_input', 'max_pool_pick']
 
-# %% ../../solutions/09_convolutions/09_convolutions.ipynb #fc229897
+# %% ../../solutions/09_convolutions/09_convolutions.ipynb #913558d3
 import math
 
 import numpy as np
@@ -17,7 +17,8 @@ from ..autograd import derivative
 from tinytorch.nn._convnd import (
     FEW, ConvNd, blocks, check_conv, convolve_by_channel, input_gradient_by_channel, pad_images, pair, weight_gradient_by_channel,
 )  # fmt: skip
-from .layers import Module, ReLU, Sequential
+from .activation import ReLU
+from .layers import Module, Sequential
 from .normalization import BatchNorm2d
 from ..tensor import Operation, Tensor, rand
 
