@@ -44,7 +44,7 @@ def cluttered_digits(images, labels, count, seed, size=32):
         picture += ink * (colour - picture)
     return np.clip(pictures, 0, 1), labels[chosen].astype("int64")
 
-# %% ../solutions/09_convolutions/09_convolutions_data.ipynb #41396423
+# %% ../solutions/09_convolutions/09_convolutions_data.ipynb #99c8c6fd
 STROKES = {  # twelve heights for each class
     0: (5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5), 1: (5, 3, 3, 3.4, 3.8, 4.2, 4.6, 5, 5.4, 5.8, 5, 5),
     2: (5, 6, 6.5, 6.5, 6, 5.25, 4.75, 4, 3.5, 3.5, 4, 5), 3: (5, 6, 6.5, 6.5, 6, 5, 5, 6, 6.5, 6.5, 6, 5),
@@ -67,7 +67,7 @@ def _smooth(noise, sigma=2, radius=8):
 
 
 def _signal(template, rng):
-    """One signal of 40 numbers: padded, stretched, scaled, moved, with noise where it is silent and everywhere, sheared."""
+    """One signal of 40: padded, stretched, scaled, moved, with noise where it is silent, and all over, tilted."""
     silence = 36 + int(rng.rand() * 25)
     signal = _resample(np.append(template + 1e-8, np.zeros(silence)), PADDED) * (1 + 0.4 * (rng.rand() - 0.5))
     signal = np.roll(signal, rng.choice(48))
@@ -77,7 +77,7 @@ def _signal(template, rng):
 
 
 def mnist1d(count=5000, seed=42):
-    """Signals of ten classes: float32 (count, 40), standardised, and int64 (count,), shuffled. The first 4/5 are for training."""
+    """Signals of ten classes: float32 (count, 40), standardised, and int64 (count,), shuffled."""
     rng = np.random.RandomState(seed)  # the generator of the published set
     heights = np.array(list(STROKES.values()), float)
     heights = (heights - heights.mean(1, keepdims=True)) / (heights - heights.mean(1, keepdims=True)).std(

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as TF
 
 import tinytorch as ours
-import tinytorch.nn as nn
+import tinytorch.nn as nn  # noqa: F401  (for eval)
 from tests.sampling import seed
 from tinytorch.nn import functional as F
 
@@ -260,6 +260,7 @@ LAYERS = {
     "AdaptiveMaxPool2d((3, 2))": (2, 4, 8, 9),
     "LPPool1d(2, 3)": (2, 4, 9),
     "LPPool2d(2, 3, stride=2)": (2, 4, 8, 9),
+    "ReLU6()": (2, 4, 5),
     "Unfold(3, padding=1)": (2, 4, 5, 5),
     "Fold((4, 4), 2)": (2, 4, 9),
     "ZeroPad1d(2)": (2, 4, 5),

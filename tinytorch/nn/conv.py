@@ -7,20 +7,19 @@ __all__ = ['output_size', 'same_padding', 'windows', 'convolve', 'weight_gradien
            'Conv2d', 'BasicBlock', 'ReLU6', 'conv_bn_relu6', 'InvertedResidual', 'receptive_field', 'max_pool',
            'winners', 'max_pool_to_input', 'max_pool_pick']
 
-# %% ../../solutions/09_convolutions/09_convolutions.ipynb #913558d3
-import math
-
+# %% ../../solutions/09_convolutions/09_convolutions.ipynb #b538db30
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..autograd import derivative
 from tinytorch.nn._convnd import (
-    FEW, ConvNd, blocks, check_conv, convolve_by_channel, input_gradient_by_channel, pad_images, pair, weight_gradient_by_channel,
+    FEW, ConvNd, blocks, check_conv, convolve_by_channel, input_gradient_by_channel, pad_images, pair,
+    weight_gradient_by_channel,
 )  # fmt: skip
 from .activation import ReLU
 from .layers import Module, Sequential
 from .normalization import BatchNorm2d
-from ..tensor import Operation, Tensor, rand
+from ..tensor import Operation, rand
 
 # %% ../../solutions/09_convolutions/09_convolutions.ipynb #09-1-solution
 def output_size(n, kernel, stride=1, padding=0, dilation=1):
@@ -138,14 +137,10 @@ def convolve_depthwise(x, weight, stride, dilation):
     return out
     ### END SOLUTION
 
-# %% ../../solutions/09_convolutions/09_convolutions.ipynb #a201a78e
-def _depthwise(channels, weight, groups):
-    return groups == channels == len(weight)
-
-
+# %% ../../solutions/09_convolutions/09_convolutions.ipynb #fca459c4
 def _convolve(x, weight, stride, dilation, groups):
     """`convolve`, by groups where there are some, in the way that is quickest for the shape."""
-    if _depthwise(x.shape[1], weight, groups):
+    if groups == x.shape[1] == len(weight):
         return convolve_depthwise(x, weight, stride, dilation)
     if groups > 1:
         return convolve_groups(x, weight, stride, dilation, groups)
@@ -175,7 +170,7 @@ def _weight_gradient(g, x, kernel, stride, dilation, groups):
 
 def _input_gradient(g, weight, shape, stride, dilation, groups):
     """The gradient of x of `_convolve`."""
-    if groups > 1 and not _depthwise(shape[1], weight, groups):
+    if groups > 1 and not groups == shape[1] == len(weight):
         shape = (shape[0], shape[1] // groups, *shape[2:])
         parts = zip(np.split(g, groups, axis=1), np.split(weight, groups, axis=0))
         return np.concatenate([input_gradient(*part, shape, stride, dilation) for part in parts], axis=1)
@@ -188,7 +183,7 @@ def _input_gradient(g, weight, shape, stride, dilation, groups):
 
 # %% ../../solutions/09_convolutions/09_convolutions.ipynb #09-7-solution
 def max_pool_forward(x, kernel, stride, dilation=(1, 1)):
-    """The maximum of each window, NaN where there is a NaN. x: array (N, C, H, W); returns (N, C, Ho, Wo), a new array."""
+    """The maximum of each window, NaN where there is one. x: array (N, C, H, W); returns a new one, (N, C, Ho, Wo)."""
     ### BEGIN SOLUTION
     views = windows(x, kernel, stride, dilation)
     out = views[..., 0, 0].copy("K")
@@ -216,14 +211,14 @@ def max_pool_backward(g, x, out, kernel, stride, dilation=(1, 1)):
     return dx
     ### END SOLUTION
 
-# %% ../../solutions/09_convolutions/09_convolutions.ipynb #ee639589
+# %% ../../solutions/09_convolutions/09_convolutions.ipynb #69b1a988
 @Operation
 def convolution(x, weight, bias, *, stride, padding, dilation, groups):
     """Images (N, C, H, W) with kernels (F, C / groups, kh, kw), plus a bias (F,) or None.
 
     padding: ((top, bottom), (left, right))
     """
-    last = x.shape[1] > FEW and not _depthwise(x.shape[1], weight, groups)
+    last = x.shape[1] > FEW and not groups == x.shape[1] == len(weight)
     out = _convolve(pad_images(x, padding, last), weight, stride, dilation, groups)
     if bias is not None:
         out += bias[:, None, None]
@@ -301,16 +296,14 @@ def adaptive_ranges(n, m):
     return [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
     ### END SOLUTION
 
-# %% ../../solutions/09_convolutions/09_convolutions.ipynb #88cc3a61
+# %% ../../solutions/09_convolutions/09_convolutions.ipynb #5bb9b5e6
 def conv_padding(padding, kernel, stride, dilation):
     """((top, bottom), (left, right)) for a number, a pair, "valid" or "same"."""
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding == "same":
         if stride != (1, 1):
-            raise RuntimeError(
-                f"padding='same' is not supported for strided convolutions, got stride={stride}: use numbers"
-            )
+            raise RuntimeError(f"padding='same' is not supported for strided convolutions, got {stride}: use numbers")
         return tuple(same_padding(k, d) for k, d in zip(kernel, dilation))
     if isinstance(padding, str):
         raise RuntimeError(f"padding must be a number, a pair, 'same' or 'valid', got {padding!r}")
@@ -327,9 +320,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if input.ndim == 3:
         return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
     if input.ndim != 4 or weight.ndim != 4:
-        raise RuntimeError(
-            f"expected input (N, C, H, W) and weight (F, C, kh, kw), got {list(input.shape)} and {list(weight.shape)}"
-        )
+        shapes = f"{list(input.shape)} and {list(weight.shape)}"
+        raise RuntimeError(f"expected input (N, C, H, W) and weight (F, C, kh, kw), got {shapes}")
     stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
     padding = conv_padding(padding, tuple(weight.shape[2:]), stride, dilation)
     check_conv(input, weight, bias, groups, stride, padding)
@@ -392,8 +384,8 @@ def conv_bn_relu6(inp, oup, kernel_size, stride=1, groups=1):
 class InvertedResidual(Module):
     """MobileNetV2's block: widen (1x1), look around (3x3, depthwise), narrow (1x1, without activation).
 
-    Its layers are one Sequential, `conv`; the widening is left out when expand_ratio is 1. x is added to the result when the
-    stride is 1 and inp equals oup. No convolution has a bias. Source: https://arxiv.org/abs/1801.04381
+    Its layers are one Sequential, `conv`; the widening is left out when expand_ratio is 1. x is added to the result
+    when the stride is 1 and inp equals oup. No convolution has a bias. Source: https://arxiv.org/abs/1801.04381
     """
 
     def __init__(self, inp, oup, stride, expand_ratio):

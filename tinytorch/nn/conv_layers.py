@@ -143,7 +143,7 @@ class ConvTranspose1d(ConvTranspose2d):
     dimensions = 1
     function = staticmethod(conv_transpose1d)
 
-# %% ../../solutions/09_convolutions/09_convolutions_layers.ipynb #c8404734
+# %% ../../solutions/09_convolutions/09_convolutions_layers.ipynb #812986ec
 @Operation
 def unfold_columns(x, *, kernel, stride, padding, dilation):
     """The windows of images as columns: (N, C kh kw, places)."""
@@ -197,7 +197,8 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     places = np.prod([_places(n, k, s, p[0], d) for n, k, s, p, d in axes])
     if input.ndim != 3 or input.shape[1] % cells or input.shape[2] != places:
         raise RuntimeError(
-            f"expected input (N, C * {cells}, {places}) for output_size={size} and kernel_size={kernel_size}, got {list(input.shape)}"
+            f"expected input (N, C * {cells}, {places}) for output_size={size} and kernel_size={kernel_size}, "
+            f"got {list(input.shape)}"
         )
     return fold_columns(input, size=size, **how)
 

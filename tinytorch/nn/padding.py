@@ -43,7 +43,7 @@ def pad_by_index_to_input(g, *, shape, amounts, mode):
 derivative(pad_by_index, "x.shape", lambda g, shape, **how: pad_by_index_to_input(g, shape=tuple(shape), **how))
 derivative(pad_by_index_to_input, "", lambda h, shape, **how: pad_by_index(h, **how))
 
-# %% ../../solutions/09_convolutions/09_convolutions_padding.ipynb #a4c6f477
+# %% ../../solutions/09_convolutions/09_convolutions_padding.ipynb #ab95793a
 @Operation
 def pad_constant(x, *, amounts, value):
     """x with cells of one value around it along its last axes; a negative amount cuts off."""
@@ -62,7 +62,8 @@ derivative(pad_constant, "", _unpad)
 def pad(input, pad, mode="constant", value=None):
     """The last dimensions of a Tensor made longer (or, by a negative amount, shorter).
 
-    pad: (left, right, top, bottom, ...), the last dimension first; mode: "constant", "reflect", "replicate" or "circular"
+    pad: (left, right, top, bottom, ...), the last dimension first
+    mode: "constant", "reflect", "replicate" or "circular"
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
     """
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
