@@ -28,6 +28,15 @@ c.FileNameCollectorPlugin.named_regexp = (
 # What stands in a blank; `tito test` knows by it that a task has not been started.
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
+# A release: first what the course itself changes (tito/handout.py), then nbgrader's own steps.
+c.GenerateAssignment.preprocessors = ["tito.handout.ForStudents"] + [
+    f"nbgrader.preprocessors.{step}"
+    for step in (
+        "IncludeHeaderFooter InstantiateTests LockCells ClearSolutions ClearOutput CheckCellMetadata ComputeChecksums "
+        "SaveCells ClearHiddenTests ClearMarkScheme ComputeChecksums CheckCellMetadata"
+    ).split()
+]
+
 # Grading: whatever was handed in is repaired, run in a sandbox, and judged by probes beside the reference.
 c.Autograde.exporter_class = "tito.grading.plugins.Reader"
 c.Autograde.sanitize_preprocessors = ["tito.grading.plugins.Repair"]

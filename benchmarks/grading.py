@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 
 from tito.grading import misconceptions
-from tito.grading.job import Limits
-from tito.grading.notebook import Source, read_source
+from tito.grading.sandbox import Limits
+from tito.notebooks.tasks import Source, read_source
 from tito.registry import BY_NUMBER
 
 ROOT = Path(__file__).resolve().parents[1]

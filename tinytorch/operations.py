@@ -21,7 +21,7 @@ from numpy import ndarray
 
 from tinytorch.tensor import (
     Operation,
-    Pair,
+    ValuesIndices,
     Tensor,
     add,
     amax,
@@ -35,12 +35,12 @@ from tinytorch.tensor import (
     cast,
     cat,
     default_generator,
-    dim_of,
+    normalize_dim,
     div,
     expand,
-    finished,
+    make_tensor,
     float32,
-    float_only,
+    check_floating,
     floor_divide,
     full,
     gather,
@@ -56,7 +56,7 @@ from tinytorch.tensor import (
     mul,
     permute,
     pick,
-    place,
+    index_put_zeros,
     rand,
     randint,
     randn,
@@ -64,7 +64,7 @@ from tinytorch.tensor import (
     reshape,
     setitem,
     share,
-    sizes_of,
+    as_sizes,
     sort,
     squeeze,
     strided,
@@ -99,28 +99,28 @@ def as_tensor(data, dtype=None, device=None):
 
 def empty(*size, dtype=float32, device=None, requires_grad=False):
     """A tensor whose elements are whatever was in the memory."""
-    return finished(np.empty(sizes_of(size), dtype), None, device, requires_grad)
+    return make_tensor(np.empty(as_sizes(size), dtype), None, device, requires_grad)
 
 
 def eye(n, m=None, *, dtype=float32, device=None, requires_grad=False):
     """Ones on the diagonal of an n by m matrix (n by n without m), zeros elsewhere."""
-    return finished(np.eye(n, m, dtype=dtype), None, device, requires_grad)
+    return make_tensor(np.eye(n, m, dtype=dtype), None, device, requires_grad)
 
 
 def linspace(start, end, steps, *, dtype=float32, device=None, requires_grad=False):
     """Evenly spaced numbers from start to end, both included."""
-    return finished(np.linspace(float(start), float(end), steps), dtype, device, requires_grad)
+    return make_tensor(np.linspace(float(start), float(end), steps), dtype, device, requires_grad)
 
 
 def logspace(start, end, steps, base=10.0, *, dtype=float32, device=None, requires_grad=False):
     """base to the power of evenly spaced numbers."""
-    return finished(np.logspace(float(start), float(end), steps, base=base), dtype, device, requires_grad)
+    return make_tensor(np.logspace(float(start), float(end), steps, base=base), dtype, device, requires_grad)
 
 
 def full_like(x, fill_value, *, dtype=None, device=None, requires_grad=False):
     """One number everywhere, in x's shape, dtype and device."""
     array = array_module(x.array).full(x.shape, fill_value, dtype or x.dtype)
-    return finished(array, None, device, requires_grad)
+    return make_tensor(array, None, device, requires_grad)
 
 
 def zeros_like(x, *, dtype=None, device=None, requires_grad=False):
@@ -135,7 +135,7 @@ def ones_like(x, *, dtype=None, device=None, requires_grad=False):
 
 def empty_like(x, *, dtype=None, device=None, requires_grad=False):
     """Whatever was in the memory, in x's shape, dtype and device."""
-    return finished(array_module(x.array).empty(x.shape, dtype or x.dtype), None, device, requires_grad)
+    return make_tensor(array_module(x.array).empty(x.shape, dtype or x.dtype), None, device, requires_grad)
 
 
 def rand_like(x, *, dtype=None, generator=None, requires_grad=False):
@@ -316,7 +316,7 @@ def diagonal(x, *, offset=0, dim1=0, dim2=1):
 @partial(Operation, view=True)
 def unfold(x, *, dimension, size, step):
     """Windows of this size along a dimension, every `step` elements, as a new last dimension (a view)."""
-    dim = dim_of(dimension, x.ndim)
+    dim = normalize_dim(dimension, x.ndim)
     if not 0 <= size <= x.shape[dim]:
         raise RuntimeError(
             f"unfold: expected a size from 0 to {x.shape[dim]} for dimension {dim} of shape {x.shape}, got {size}"
@@ -381,7 +381,7 @@ def broadcast_tensors(*tensors):
 
 def select(x, dim, index):
     """x[index] along dim, which disappears (a view)."""
-    return getitem(x, index=(slice(None),) * dim_of(dim, x.ndim) + (int(index),))
+    return getitem(x, index=(slice(None),) * normalize_dim(dim, x.ndim) + (int(index),))
 
 
 def unbind(x, dim=0):
@@ -392,7 +392,7 @@ def unbind(x, dim=0):
 def movedim(x, source, destination):
     """Dimensions moved to other places; the others keep their order."""
     source, destination = (
-        [dim_of(d, x.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))]
+        [normalize_dim(d, x.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))]
         for dims in (source, destination)
     )
     order = [d for d in range(x.ndim) if d not in source]
@@ -408,7 +408,7 @@ def ravel(x):
 
 def unflatten(x, dim, sizes):
     """One dimension taken apart into several."""
-    dim = dim_of(dim, x.ndim)
+    dim = normalize_dim(dim, x.ndim)
     sizes, rest = list(sizes), x.shape[dim]
     if -1 in sizes:
         sizes[sizes.index(-1)] = rest // -int(np.prod(sizes))
@@ -442,7 +442,7 @@ def diag(x, diagonal_=0):
     if x.ndim == 2:
         return diagonal(x, offset=diagonal_).clone()
     n, shift = x.shape[0] + abs(diagonal_), np.arange(x.shape[0])
-    return place(x, index=(shift + max(-diagonal_, 0), shift + max(diagonal_, 0)), shape=(n, n))
+    return index_put_zeros(x, index=(shift + max(-diagonal_, 0), shift + max(diagonal_, 0)), shape=(n, n))
 
 
 def trace(x):
@@ -494,25 +494,25 @@ def scatter(x, dim, index, src):
 
 def index_select(x, dim, index):
     """The slices of x with these indices along dim (a copy)."""
-    return getitem(x, index=(slice(None),) * dim_of(dim, x.ndim) + (array_of(index),))
+    return getitem(x, index=(slice(None),) * normalize_dim(dim, x.ndim) + (array_of(index),))
 
 
 def index_add(x, dim, index, source, *, alpha=1):
     """x with the slices of source added at these indices along dim."""
-    where_to = (slice(None),) * dim_of(dim, x.ndim) + (array_of(index),)
-    return add_scaled(x, place(source, index=where_to, shape=x.shape), alpha=alpha)
+    where_to = (slice(None),) * normalize_dim(dim, x.ndim) + (array_of(index),)
+    return add_scaled(x, index_put_zeros(source, index=where_to, shape=x.shape), alpha=alpha)
 
 
 def index_fill(x, dim, index, value):
     """x with one number in the slices with these indices along dim."""
-    return setitem(x, value, index=(slice(None),) * dim_of(dim, x.ndim) + (array_of(index),))
+    return setitem(x, value, index=(slice(None),) * normalize_dim(dim, x.ndim) + (array_of(index),))
 
 
 def take_along_dim(x, indices, dim=None):
     """Like gather, with x and the indices broadcast against each other; without dim on the flattened tensors."""
     if dim is None:
         return gather(ravel(x), dim=0, index=indices.reshape(-1))
-    dim = dim_of(dim, x.ndim)
+    dim = normalize_dim(dim, x.ndim)
     shape = list(
         broadcast_shapes(
             x.shape[:dim] + (1,) + x.shape[dim + 1 :], indices.shape[:dim] + (1,) + indices.shape[dim + 1 :]
@@ -555,7 +555,7 @@ def all_of(x, *, dim=None, keepdim=False):
 @Operation
 def norm(x, *, p=2, dim=None, keepdim=False):
     """The p-norm, the p-th root of the sum of |x|**p, of all elements or along dimensions; also p = inf, -inf, 0 and "fro"."""
-    float_only("norm", x)
+    check_floating("norm", x)
     size, options = abs(x), {"axis": axes(dim), "keepdims": keepdim}
     if p in (2, "fro"):
         return np.sqrt((x * x).sum(**options))
@@ -600,9 +600,9 @@ def extreme(x, dim, keepdim, value, position, of_two):
     if isinstance(dim, Tensor):
         return of_two(x, dim)
     if x.ndim == 0:
-        return pick(x, 0, full((), dim_of(dim, 0), dtype=int64))
+        return pick(x, 0, full((), normalize_dim(dim, 0), dtype=int64))
     pair = pick(x, dim, position(x, dim=dim, keepdim=True))
-    return pair if keepdim else Pair(squeeze(part, dim=dim) for part in pair)
+    return pair if keepdim else ValuesIndices(squeeze(part, dim=dim) for part in pair)
 
 
 def median(x, dim=None, keepdim=False):
@@ -610,9 +610,9 @@ def median(x, dim=None, keepdim=False):
     if dim is None:
         return median(ravel(x), 0)[0]
     if x.ndim == 0:
-        return pick(x, 0, full((), dim_of(dim, 0), dtype=int64))
+        return pick(x, 0, full((), normalize_dim(dim, 0), dtype=int64))
     middle = [part.narrow(dim, (x.shape[dim] - 1) // 2, 1) for part in sort(x, dim)]
-    return Pair(part if keepdim else squeeze(part, dim=dim) for part in middle)
+    return ValuesIndices(part if keepdim else squeeze(part, dim=dim) for part in middle)
 
 
 def nansum(x, dim=None, keepdim=False):
@@ -693,7 +693,7 @@ def tensordot(a, b, dims=2):
     """The sum of products over dimensions: the last of a with the first of b, or those in two lists."""
     if isinstance(dims, int):
         dims = range(a.ndim - dims, a.ndim), range(dims)
-    over_a, over_b = ([dim_of(d, x.ndim) for d in ds] for x, ds in zip((a, b), dims))
+    over_a, over_b = ([normalize_dim(d, x.ndim) for d in ds] for x, ds in zip((a, b), dims))
     kept_a, kept_b = ([d for d in range(x.ndim) if d not in over] for x, over in ((a, over_a), (b, over_b)))
     inner = int(np.prod([a.shape[d] for d in over_a]))
     left = permute(a, dims=kept_a + over_a).reshape(-1 if inner else a.numel(), inner)

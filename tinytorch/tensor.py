@@ -8,18 +8,19 @@ __all__ = ['float16', 'float32', 'float64', 'uint8', 'int8', 'int16', 'int32', '
            'logical_not', 'bitwise_not', 'absolute', 'neg', 'square', 'floor', 'ceil', 'trunc', 'exp', 'log', 'sqrt',
            'sin', 'cos', 'tan', 'sinh', 'cosh', 'tanh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal', 'isnan',
            'isinf', 'isfinite', 'shape_of', 'to_array', 'contiguous_strides', 'is_contiguous', 'promote_types',
-           'result_type', 'find_function', 'Method', 'operator', 'conversion', 'Reading', 'Arithmetic', 'Shapes',
-           'InPlace', 'Conversions', 'Gradients', 'Tensor', 'device', 'wrap', 'array_of', 'numbers_format', 'written',
-           'shown', 'Handle', 'rebuilt', 'dim_of', 'sizes_of', 'move', 'GradMode', 'array_module', 'unify', 'as_dtype',
-           'share', 'bind', 'explain', 'find_derivative', 'Operation', 'tensor', 'Generator', 'manual_seed',
-           'random_source', 'new_shape', 'finished', 'full', 'zeros', 'ones', 'arange', 'rand', 'randn', 'randint',
-           'randperm', 'normal', 'broadcast_shapes', 'bools_only', 'no_zero', 'sign', 'sigmoid', 'where', 'masked_fill',
+           'result_type', 'find_function', 'Method', 'operator', 'conversion', 'AccessMixin', 'OperatorMixin',
+           'MovementMixin', 'InPlaceMixin', 'DTypeMixin', 'GradientMixin', 'Tensor', 'device', 'wrap', 'array_of',
+           'numbers_format', 'format_nested', 'tensor_str', 'RemovableHandle', 'rebuilt', 'normalize_dim', 'as_sizes',
+           'move', 'Version', 'GradMode', 'array_module', 'promote', 'as_dtype', 'share', 'bind_arguments',
+           'friendly_error', 'find_derivative', 'Operation', 'tensor', 'Generator', 'manual_seed', 'random_source',
+           'new_shape', 'make_tensor', 'full', 'zeros', 'ones', 'arange', 'rand', 'randn', 'randint', 'randperm',
+           'normal', 'broadcast_shapes', 'check_bool', 'check_nonzero', 'sign', 'sigmoid', 'where', 'masked_fill',
            'strided', 'strides_of', 'infer_shape', 'permute', 'expand', 'reshape', 'view', 'transpose', 'squeeze',
-           'unsqueeze', 'flatten', 'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'place', 'put',
-           'checked_index', 'grid_of', 'gather', 'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total', 'amax',
-           'amin', 'argmax', 'argmin', 'prod', 'cumsum', 'count_of', 'float_only', 'mean', 'var', 'logsumexp', 'matmul',
-           'narrow', 'cat', 'stack', 'split', 'chunk', 'Pair', 'argsort', 'pick', 'sort', 'topk_indices', 'topk',
-           'overwrite', 'write_through', 'put_whole']
+           'unsqueeze', 'flatten', 'index_of', 'SplitIndex', 'split_index', 'getitem', 'setitem', 'index_put_zeros',
+           'put', 'checked_index', 'grid_of', 'gather', 'scattered_add', 'scatter_add', 'axes', 'sum_over', 'total',
+           'amax', 'amin', 'argmax', 'argmin', 'prod', 'cumsum', 'count_of', 'check_floating', 'mean', 'var',
+           'logsumexp', 'matmul', 'narrow', 'cat', 'stack', 'split', 'chunk', 'ValuesIndices', 'argsort', 'pick',
+           'sort', 'topk_indices', 'topk', 'apply_inplace', 'write_through', 'put_whole']
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #6252fe66
 import sys
@@ -167,7 +168,7 @@ class Method:
     def __get__(self, tensor, kind=None):
         function = NAMESPACE.get(self.name) or find_function(self.name)
         if self.in_place:
-            return partial(overwrite, function) if tensor is None else partial(overwrite, function, tensor)
+            return partial(apply_inplace, function) if tensor is None else partial(apply_inplace, function, tensor)
         return function if tensor is None else MethodType(function, tensor)
 
 
@@ -198,7 +199,7 @@ def conversion(dtype):
     return lambda self: self.to(dtype)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #e8e54b8c
-class Reading:
+class AccessMixin:
     """Out of a tensor: numbers, lists, arrays, text."""
 
     __slots__ = ()
@@ -257,13 +258,13 @@ class Reading:
         return bool((self == item).array.any())
 
     def __repr__(self):
-        return shown(self)
+        return tensor_str(self)
 
     def __format__(self, spec):
         return format(self.item(), spec) if spec and self.ndim == 0 else repr(self)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #4a45576a
-class Arithmetic:
+class OperatorMixin:
     """Operators, and methods whose arguments are not simply those of the function."""
 
     __slots__ = ()
@@ -309,22 +310,22 @@ class Arithmetic:
         return bitwise_not(self)
 
     def __iadd__(self, other):
-        return overwrite(add, self, other)
+        return apply_inplace(add, self, other)
 
     def __isub__(self, other):
-        return overwrite(sub, self, other)
+        return apply_inplace(sub, self, other)
 
     def __imul__(self, other):
-        return overwrite(mul, self, other)
+        return apply_inplace(mul, self, other)
 
     def __itruediv__(self, other):
-        return overwrite(div, self, other)
+        return apply_inplace(div, self, other)
 
     def __getitem__(self, index):
         return getitem(self, index=index_of(index))
 
     def __setitem__(self, index, value):
-        overwrite(setitem, self, value, index=index_of(index))
+        apply_inplace(setitem, self, value, index=index_of(index))
 
     def add(self, other, *, alpha=1):
         """self + alpha * other"""
@@ -363,20 +364,20 @@ class Arithmetic:
         return total(self, dim=dim, keepdim=keepdim, dtype=dtype)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #35418dca
-class Shapes:
+class MovementMixin:
     """Methods that take sizes one by one or as one tuple."""
 
     __slots__ = ()
 
     def reshape(self, *shape):
         """The same elements in another shape: a view where the memory allows it, else a copy. One size may be -1."""
-        return reshape(self, shape=sizes_of(shape))
+        return reshape(self, shape=as_sizes(shape))
 
     def view(self, *shape):
         """The same memory in another shape; RuntimeError when that takes a copy."""
         if len(shape) == 1 and isinstance(shape[0], np.dtype):
             return wrap(self.array.view(shape[0]))
-        return view(self, shape=sizes_of(shape))
+        return view(self, shape=as_sizes(shape))
 
     def view_as(self, other):
         """The same memory in the other's shape."""
@@ -388,15 +389,15 @@ class Shapes:
 
     def permute(self, *dims):
         """The dimensions in another order (a view)."""
-        return permute(self, dims=sizes_of(dims))
+        return permute(self, dims=as_sizes(dims))
 
     def expand(self, *shape):
         """Dimensions of size 1 repeated without copying; -1 keeps a size."""
-        return expand(self, shape=sizes_of(shape))
+        return expand(self, shape=as_sizes(shape))
 
     def broadcast_to(self, *shape):
         """Like expand."""
-        return expand(self, shape=sizes_of(shape))
+        return expand(self, shape=as_sizes(shape))
 
     def expand_as(self, other):
         """Expanded to the other's shape."""
@@ -404,56 +405,56 @@ class Shapes:
 
     def repeat(self, *repeats):
         """Copies of the tensor laid side by side, so often along each dimension."""
-        return find_function("_repeat")(self, sizes_of(repeats))
+        return find_function("_repeat")(self, as_sizes(repeats))
 
     def tile(self, *repeats):
         """Like repeat, for the last dimensions."""
-        return find_function("tile")(self, sizes_of(repeats))
+        return find_function("tile")(self, as_sizes(repeats))
 
     def flip(self, *dims):
         """The order of the elements reversed along these dimensions."""
-        return find_function("flip")(self, sizes_of(dims))
+        return find_function("flip")(self, as_sizes(dims))
 
     def contiguous(self):
         """The tensor itself when its elements lie in memory in reading order, else a copy that does."""
         return self if self.array.flags.c_contiguous else clone(self)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #e1836750
-class InPlace:
+class InPlaceMixin:
     """Methods that overwrite the tensor."""
 
     __slots__ = ()
 
     def add_(self, other, *, alpha=1):
         """self += alpha * other"""
-        return overwrite(add, self, other if alpha == 1 else other * alpha)
+        return apply_inplace(add, self, other if alpha == 1 else other * alpha)
 
     def sub_(self, other, *, alpha=1):
         """self -= alpha * other"""
-        return overwrite(sub, self, other if alpha == 1 else other * alpha)
+        return apply_inplace(sub, self, other if alpha == 1 else other * alpha)
 
     def copy_(self, other):
         """Overwrite with the other's elements, cast and broadcast."""
-        return overwrite(setitem, self, other, index=...)
+        return apply_inplace(setitem, self, other, index=...)
 
     def fill_(self, value):
         """Overwrite all elements with one number."""
-        return overwrite(setitem, self, value, index=...)
+        return apply_inplace(setitem, self, value, index=...)
 
     def zero_(self):
         """Overwrite all elements with 0."""
-        return overwrite(setitem, self, 0, index=...)
+        return apply_inplace(setitem, self, 0, index=...)
 
     def normal_(self, mean=0.0, std=1.0, *, generator=None):
         """Overwrite with normally distributed numbers."""
-        return overwrite(setitem, self, normal(mean, std, self.shape, generator=generator), index=...)
+        return apply_inplace(setitem, self, normal(mean, std, self.shape, generator=generator), index=...)
 
     def uniform_(self, a=0.0, b=1.0, *, generator=None):
         """Overwrite with numbers evenly distributed between a and b."""
-        return overwrite(setitem, self, rand(self.shape, generator=generator) * (b - a) + a, index=...)
+        return apply_inplace(setitem, self, rand(self.shape, generator=generator) * (b - a) + a, index=...)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #baab33ab
-class Conversions:
+class DTypeMixin:
     """To other dtypes and devices, and new tensors like this one."""
 
     __slots__ = ()
@@ -493,11 +494,11 @@ class Conversions:
 
     def new_zeros(self, *shape, dtype=None):
         """Zeros with this dtype."""
-        return full(sizes_of(shape), 0, dtype=dtype or self.dtype)
+        return full(as_sizes(shape), 0, dtype=dtype or self.dtype)
 
     def new_ones(self, *shape, dtype=None):
         """Ones with this dtype."""
-        return full(sizes_of(shape), 1, dtype=dtype or self.dtype)
+        return full(as_sizes(shape), 1, dtype=dtype or self.dtype)
 
     def new_full(self, shape, value, dtype=None):
         """One number everywhere, with this dtype."""
@@ -505,10 +506,10 @@ class Conversions:
 
     def new_empty(self, *shape, dtype=None):
         """Zeros with this dtype (nobody should rely on what is in it)."""
-        return full(sizes_of(shape), 0, dtype=dtype or self.dtype)
+        return full(as_sizes(shape), 0, dtype=dtype or self.dtype)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #8bb99366
-class Gradients:
+class GradientMixin:
     """What connects a tensor to the graph that it was computed by."""
 
     __slots__ = ()
@@ -556,13 +557,13 @@ class Gradients:
         self.grad = one if self.grad is None else self.grad + one
 
     def register_hook(self, hook):
-        """Call `hook(gradient)` when this tensor's gradient is known; a tensor it returns replaces it. See `Handle.remove`."""
+        """Call `hook(gradient)` when this tensor's gradient is known; a tensor it returns replaces it. See `RemovableHandle.remove`."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradients")
         if self.grad_fn is not None:
             return self.grad_fn.register_hook(hook)
         self._hooks = {} if self._hooks is None else self._hooks
-        return Handle(self._hooks, hook)
+        return RemovableHandle(self._hooks, hook)
 
     def retain_grad(self):
         """Keep `.grad` also for this tensor, which was computed from others."""
@@ -572,7 +573,7 @@ class Gradients:
             self.grad_fn.retain_grad(self)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #d499307a
-class Tensor(Reading, Arithmetic, Shapes, InPlace, Conversions, Gradients, Methods):
+class Tensor(AccessMixin, OperatorMixin, MovementMixin, InPlaceMixin, DTypeMixin, GradientMixin, Methods):
     """An array with numbers of one dtype, and what is needed to differentiate what was computed with it.
 
     `Tensor(data)` makes float32 of anything (as torch.Tensor does); `tensor(data)` infers the dtype. Tensors made by `reshape`,
@@ -585,7 +586,7 @@ class Tensor(Reading, Arithmetic, Shapes, InPlace, Conversions, Gradients, Metho
     def __init__(self, data=(), requires_grad=False):
         source = data if isinstance(data, Tensor) else wrap(to_array(data, float32))
         self.array = source.array.astype(float32, copy=False)
-        self._version = source._version if self.array is source.array else [0]
+        self._version = source._version if self.array is source.array else Version()
         self.requires_grad, self._grad, self.grad_fn, self._hooks = bool(requires_grad), None, None, None
 
     shape = property(lambda self: self.array.shape, doc="The sizes of the dimensions, a tuple.")
@@ -644,12 +645,12 @@ class Tensor(Reading, Arithmetic, Shapes, InPlace, Conversions, Gradients, Metho
 
     def size(self, dim=None):
         """The shape, or one entry of it."""
-        return self.array.shape if dim is None else self.array.shape[dim_of(dim, self.ndim)]
+        return self.array.shape if dim is None else self.array.shape[normalize_dim(dim, self.ndim)]
 
     def stride(self, dim=None):
         """How many elements to step in memory to the next index, for every dimension or one."""
         strides = tuple(step // self.array.itemsize for step in self.array.strides)
-        return strides if dim is None else strides[dim_of(dim, self.ndim)]
+        return strides if dim is None else strides[normalize_dim(dim, self.ndim)]
 
     def is_contiguous(self):
         """Whether the elements lie in memory in reading order."""
@@ -714,7 +715,7 @@ def wrap(array):
     tensor.array = array if type(array) is ndarray or not isinstance(array, generic) else np.asarray(array)
     tensor.requires_grad = False
     tensor._grad = tensor.grad_fn = tensor._hooks = None
-    tensor._version = [0]
+    tensor._version = Version()
     return tensor
 
 
@@ -737,13 +738,13 @@ def numbers_format(numbers):
     return lambda x: f"{f'{x:{style}}' + point * bool(np.isfinite(x)):>{width}}"
 
 
-def written(array, write, indent, edge):
+def format_nested(array, write, indent, edge):
     """Nested brackets as PyTorch prints them: lines of 80 columns, and `edge` items at each end where there are more."""
     if array.ndim == 0:
         return write(array.item())
     cut = edge and len(array) > 2 * edge
     parts = [*array[:edge], *array[-edge:]] if cut else list(array)
-    parts = [written(part, write, indent + 1, edge) for part in parts]
+    parts = [format_nested(part, write, indent + 1, edge) for part in parts]
     if cut:
         parts.insert(edge, " ..." if array.ndim == 1 else "...")
     if array.ndim > 1:
@@ -753,7 +754,7 @@ def written(array, write, indent, edge):
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
 
 
-def shown(tensor):
+def tensor_str(tensor):
     """What `print(tensor)` shows."""
     array, indent, notes = tensor.array, len("tensor("), []
     array = array.get() if hasattr(array, "get") else array  # from the GPU
@@ -762,7 +763,7 @@ def shown(tensor):
     for dim in range(array.ndim):
         if edge and array.shape[dim] > 2 * edge:
             visible = np.take(visible, [0, 1, 2, -3, -2, -1], axis=dim)
-    text = written(array, numbers_format(visible.reshape(-1)), indent, edge) if array.size else "[]"
+    text = format_nested(array, numbers_format(visible.reshape(-1)), indent, edge) if array.size else "[]"
     if not array.size and array.ndim != 1:
         notes.append(f"size={tensor.shape}")
     if array.dtype != float32 and (not array.size or array.dtype not in (int64, bool_)):
@@ -781,14 +782,14 @@ def shown(tensor):
     return f"tensor({text})"
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #3c2941d3
-class Handle:
+class RemovableHandle:
     """What registering a hook returns; `remove()` takes the hook out again."""
 
     count = 0
 
     def __init__(self, hooks, hook):
-        Handle.count += 1
-        self.hooks, self.key = hooks, Handle.count
+        RemovableHandle.count += 1
+        self.hooks, self.key = hooks, RemovableHandle.count
         hooks[self.key] = hook
 
     def remove(self):
@@ -807,20 +808,20 @@ def rebuilt(kind, array, requires_grad, attributes):
     result = kind.__new__(kind)
     for name in ("_grad", "grad_fn", "_hooks"):
         setattr(result, name, None)
-    result.array, result.requires_grad, result._version = array, requires_grad, [0]
+    result.array, result.requires_grad, result._version = array, requires_grad, Version()
     for name, value in attributes.items():
         setattr(result, name, value)
     return result
 
 
-def dim_of(dim, ndim):
+def normalize_dim(dim, ndim):
     """A dimension counted from the front, checked: -1 is the last."""
     if not -max(ndim, 1) <= dim < max(ndim, 1):
         raise IndexError(f"expected a dimension from {-max(ndim, 1)} to {max(ndim, 1) - 1}, got {dim}: check the shape")
     return dim % max(ndim, 1)
 
 
-def sizes_of(sizes):
+def as_sizes(sizes):
     """Sizes given one by one or as one sequence, as a tuple."""
     if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
         sizes = sizes[0]
@@ -838,6 +839,13 @@ def move(x, target):
         raise RuntimeError("GPUs come in module 17: finish it, then run 'tito export 17'") from error
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #2111ed55
+class Version:
+    """How often a memory was overwritten; all tensors that see this memory share one."""
+
+    count = 0  # so many changes in place
+    base = None  # the array that the others are views of, as soon as there is one
+
+
 class GradMode(threading.local):
     """Whether operations record what they do, so that gradients can be computed; each thread has its own switch."""
 
@@ -852,7 +860,7 @@ def array_module(array):
     return np if type(array) is ndarray else sys.modules[type(array).__module__.partition(".")[0]]
 
 
-def unify(a, b, operation=None):
+def promote(a, b, operation=None):
     """Two inputs in the dtype that `result_type` says; most often nothing is to be done. Python numbers adapt by themselves.
 
     An operation may be `floating` (then integers become float32) or refuse bools (`numeric`).
@@ -895,11 +903,11 @@ def share(result, source):
         base = getattr(base, "base", None)
     if base is not None or result.array is array:
         result._version = source._version
-        if len(source._version) == 1:
-            source._version.append(array)  # the array whose views the others are
+        if source._version.base is None:
+            source._version.base = array
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #2e1ae03e
-def bind(operation, inputs, options):
+def bind_arguments(operation, inputs, options):
     """Sort arguments out as PyTorch does: lists of tensors, options given by position, inputs given by name."""
     names = operation.inputs
     if operation.variadic:
@@ -935,7 +943,7 @@ def bind(operation, inputs, options):
     return inputs, options
 
 
-def explain(operation, error, arrays, options):
+def friendly_error(operation, error, arrays, options):
     """The error that a student sees: what was expected, what came, what to try."""
     name, said, dim = operation.name, str(error).replace("numpy.newaxis (`None`)", "None"), options.get("dim")
     shapes = [x.shape for x in arrays if hasattr(x, "shape")]
@@ -981,12 +989,12 @@ def explain(operation, error, arrays, options):
 def find_derivative(operation):
     """The derivative of the operation; the first call imports module 02, which registers them all."""
     try:
-        import_module("tinytorch.autograd")
+        import_module(Operation.autograd)
     except ModuleNotFoundError:
         raise RuntimeError("Autograd is built in module 02: finish it, then run 'tito export 02'") from None
     if operation.derivative is None:
         raise RuntimeError(
-            f"{operation.name} has no derivative: use it on x.detach(), under no_grad(), or register one with "
+            f"{operation.name} has no derivative yet: use it on x.detach(), under no_grad(), or register one with "
             "tinytorch.autograd.derivative"
         )
     return operation.derivative
@@ -998,10 +1006,15 @@ class Operation:
     The positional parameters of `forward` are the arrays, its keyword-only parameters are options. Called with Tensors,
     an operation computes on their arrays, wraps the result, and records itself when a gradient is wanted. Called with arrays
     alone it returns an array.
+
+    `keeps="mask"` names what its derivative needs and only `forward` knows. Such a forward has an option `keep`, which says
+    that a gradient will be wanted: then it returns its result and, after it, what it keeps.
     """
 
-    def __init__(self, forward, *, name=None, promotes=False, floating=False, numeric=False, view=False):
-        self.forward, self.name = forward, name or forward.__name__
+    autograd = "tinytorch.autograd.derivatives"  # the module that registers the derivatives
+
+    def __init__(self, forward, *, name=None, promotes=False, floating=False, numeric=False, view=False, keeps=""):
+        self.forward, self.name, self.keeps = forward, name or forward.__name__, tuple(keeps.split())
         self.promotes, self.floating, self.numeric, self.view = promotes, floating, numeric, view
         self.__name__, self.__doc__ = self.name, forward.__doc__
         self.derivative = None  # module 02 puts it here
@@ -1012,7 +1025,8 @@ class Operation:
             code = forward.__code__
             self.variadic = bool(code.co_flags & 4)  # def forward(*arrays)
             self.inputs = code.co_varnames[: code.co_argcount]
-            self.options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+            options = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+            self.options = tuple(option for option in options if option != "keep")
         self.arity = -1 if self.variadic else len(self.inputs)
 
     def __repr__(self):
@@ -1024,13 +1038,15 @@ class Operation:
         1. `arrays`: of each Tensor among the inputs its `.array`, everything else as it is; the same for the options' values.
         2. `wanted`: whether one of the Tensors requires grad (the last lines need it).
         3. No Tensor among the inputs: return what `self.forward(*arrays, **options)` returns.
-        4. If `self.promotes`, two arrays come back from `unify(*arrays, self)`. Otherwise, if `self.floating`, an
+        4. If `self.promotes`, two arrays come back from `promote(*arrays, self)`. Otherwise, if `self.floating`, an
            integer or bool array becomes float32.
-        5. Compute. ValueError, TypeError, IndexError and AttributeError become `explain(self, error, arrays, options)`.
+        5. Compute. ValueError, TypeError, IndexError and AttributeError become `friendly_error(self, error, arrays, options)`.
         6. `result`: the array wrapped. If `self.view`, `share(result, inputs[0])` lets it count changes with its source.
         """
         if len(inputs) != self.arity or type(inputs[0]) is list:
-            inputs, options = bind(self, inputs, options)
+            inputs, options = bind_arguments(self, inputs, options)
+        if self.keeps and grad_mode.enabled and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+            return (self.derivative or find_derivative(self)).compute(self, inputs, options)
         ### BEGIN SOLUTION
         arrays, bare, wanted = [], True, False
         for x in inputs:
@@ -1047,13 +1063,13 @@ class Operation:
             if isinstance(x, Tensor):
                 options[name] = x.array
         if self.promotes:
-            arrays = unify(*arrays, self)
+            arrays = promote(*arrays, self)
         elif self.floating and arrays[0].dtype.kind in "biu":
             arrays = [arrays[0].astype(float32)]
         try:
             out = self.forward(*arrays, **options)
         except (OverflowError, ValueError, TypeError, IndexError, AttributeError) as error:
-            raise explain(self, error, arrays, options) from None
+            raise friendly_error(self, error, arrays, options) from None
         result = wrap(out)
         if self.view:
             share(result, inputs[0])
@@ -1144,13 +1160,13 @@ def random_source(generator):
 # %% ../solutions/01_tensor/01_tensor.ipynb #9bda9657
 def new_shape(sizes):
     """Sizes of a new tensor, checked."""
-    shape = sizes_of(sizes)
+    shape = as_sizes(sizes)
     if any(size < 0 for size in shape):
         raise RuntimeError(f"expected sizes that are not negative, got {shape}: check how they are computed")
     return shape
 
 
-def finished(array, dtype=None, device=None, requires_grad=False):
+def make_tensor(array, dtype=None, device=None, requires_grad=False):
     """The last step of making a tensor."""
     result = wrap(array if dtype is None else array.astype(dtype, copy=False))
     result = result if device is None else result.to(device)
@@ -1160,17 +1176,17 @@ def finished(array, dtype=None, device=None, requires_grad=False):
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """One number everywhere; its dtype is inferred from it."""
     dtype = SCALARS[type(fill_value)] if dtype is None and type(fill_value) in SCALARS else dtype
-    return finished(np.full(new_shape((size,)), array_of(fill_value), dtype), None, device, requires_grad)
+    return make_tensor(np.full(new_shape((size,)), array_of(fill_value), dtype), None, device, requires_grad)
 
 
 def zeros(*size, dtype=float32, device=None, requires_grad=False):
     """Zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
-    return finished(np.zeros(new_shape(size), dtype), None, device, requires_grad)
+    return make_tensor(np.zeros(new_shape(size), dtype), None, device, requires_grad)
 
 
 def ones(*size, dtype=float32, device=None, requires_grad=False):
     """Ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return finished(np.ones(new_shape(size), dtype), None, device, requires_grad)
+    return make_tensor(np.ones(new_shape(size), dtype), None, device, requires_grad)
 
 
 def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
@@ -1181,34 +1197,34 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
         raise RuntimeError(f"arange: expected a step that is not zero, got {step}: use full for a constant")
     if dtype is None:
         dtype = float32 if any(isinstance(x, float) for x in (start, end, step)) else int64
-    return finished(np.arange(start, end, step), dtype, device, requires_grad)
+    return make_tensor(np.arange(start, end, step), dtype, device, requires_grad)
 
 
 def rand(*size, generator=None, dtype=float32, device=None, requires_grad=False):
     """Random numbers evenly distributed over [0, 1)."""
     exact = np.dtype(dtype) if dtype in (float32, float64) else float32
     numbers = random_source(generator).random(new_shape(size), exact)
-    return finished(np.asarray(numbers), dtype, device, requires_grad)
+    return make_tensor(np.asarray(numbers), dtype, device, requires_grad)
 
 
 def randn(*size, generator=None, dtype=float32, device=None, requires_grad=False):
     """Random numbers from the normal distribution with mean 0 and standard deviation 1."""
     exact = np.dtype(dtype) if dtype in (float32, float64) else float32
     numbers = random_source(generator).standard_normal(new_shape(size), exact)
-    return finished(np.asarray(numbers), dtype, device, requires_grad)
+    return make_tensor(np.asarray(numbers), dtype, device, requires_grad)
 
 
 def randint(low, high, size=None, *, generator=None, dtype=int64, device=None, requires_grad=False):
     """Random integers from low (0 if only `high` and `size` are given) up to but without high."""
     low, high, size = (0, low, high) if size is None else (low, high, size)
-    return finished(
+    return make_tensor(
         np.asarray(random_source(generator).integers(low, high, new_shape((size,)))), dtype, device, requires_grad
     )
 
 
 def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False):
     """The integers from 0 up to but without n, in random order."""
-    return finished(random_source(generator).permutation(n), dtype, device, requires_grad)
+    return make_tensor(random_source(generator).permutation(n), dtype, device, requires_grad)
 
 
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=float32, device=None, requires_grad=False):
@@ -1216,7 +1232,7 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=float32, devic
     if size is None:
         size = np.broadcast_shapes(np.shape(array_of(mean)), np.shape(array_of(std)))
     with_std = randn(size, generator=generator).array * array_of(std) + array_of(mean)
-    return finished(np.asarray(with_std), dtype, device, requires_grad)
+    return make_tensor(np.asarray(with_std), dtype, device, requires_grad)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-5-solution
 def broadcast_shapes(*shapes):
@@ -1247,21 +1263,21 @@ power = Operation(lambda a, b: a.copy() if b is True else a**b, name="pow", prom
 power.__doc__ = "a to the power of b, element by element, of shapes that broadcast."
 
 
-def bools_only(name, mask):
+def check_bool(name, mask):
     """A mask says yes or no."""
     if mask.dtype != bool_:
         raise RuntimeError(f"{name}: expected a mask of bools, got {mask.dtype}: use mask > 0 or .bool()")
 
 
-def no_zero(b):
+def check_nonzero(b):
     """Whole numbers have no infinity."""
     if getattr(b, "dtype", float32).kind in "biu" and not np.all(b) or type(b) is int and b == 0:
         raise RuntimeError("ZeroDivisionError: integers are divided by 0; convert them with .float() to get infinity")
     return b
 
 
-floor_divide = Operation(lambda a, b: np.floor_divide(a, no_zero(b)), name="floor_divide", promotes=True)
-remainder = Operation(lambda a, b: np.remainder(a, no_zero(b)), name="remainder", promotes=True)
+floor_divide = Operation(lambda a, b: np.floor_divide(a, check_nonzero(b)), name="floor_divide", promotes=True)
+remainder = Operation(lambda a, b: np.remainder(a, check_nonzero(b)), name="remainder", promotes=True)
 floor_divide.__doc__ = "a / b rounded down. Integers divided by 0: RuntimeError."
 remainder.__doc__ = "What is left of a after floor_divide, with the sign of b. Integers divided by 0: RuntimeError."
 maximum, minimum = Operation(np.maximum, promotes=True), Operation(np.minimum, promotes=True)
@@ -1319,14 +1335,14 @@ def sigmoid(x):
 def where(condition, a, b):
     """a where the condition holds, else b; all three are broadcast, a and b are promoted to one dtype."""
     ### BEGIN SOLUTION
-    return np.where(condition, *unify(a, b))
+    return np.where(condition, *promote(a, b))
     ### END SOLUTION
 
 
 @Operation
 def masked_fill(x, mask, *, value):
     """x with `value` where the mask is True; the dtype stays that of x."""
-    bools_only("masked_fill", mask)
+    check_bool("masked_fill", mask)
     ### BEGIN SOLUTION
     return np.where(mask, np.asarray(value, dtype=x.dtype), x)
     ### END SOLUTION
@@ -1422,7 +1438,7 @@ def view(x, *, shape):
 def transpose(x, *, dim0, dim1):
     """Two dimensions swapped."""
     if x.ndim == 0:
-        return x.reshape((1,) * (dim_of(dim0, 0) + dim_of(dim1, 0)))
+        return x.reshape((1,) * (normalize_dim(dim0, 0) + normalize_dim(dim1, 0)))
     return x.swapaxes(dim0, dim1)
 
 
@@ -1431,20 +1447,20 @@ def squeeze(x, *, dim=None):
     """Dimensions of size 1 dropped: all of them, or those in `dim`."""
     if dim is None:
         return x.squeeze()
-    dims = [dim_of(d, x.ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    dims = [normalize_dim(d, x.ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
     return x.reshape([n for d, n in enumerate(x.shape) if n != 1 or d not in dims])
 
 
 @partial(Operation, view=True)
 def unsqueeze(x, *, dim):
     """A dimension of size 1 put in at `dim`."""
-    dim = dim_of(dim, x.ndim + 1)
+    dim = normalize_dim(dim, x.ndim + 1)
     return x[(slice(None),) * dim + (None,)]
 
 
 def flatten(x, start_dim=0, end_dim=-1):
     """The dimensions from start_dim to end_dim merged into one."""
-    first, last = dim_of(start_dim, x.ndim), dim_of(end_dim, x.ndim)
+    first, last = normalize_dim(start_dim, x.ndim), normalize_dim(end_dim, x.ndim)
     if first > last:
         raise RuntimeError(
             f"flatten: start_dim comes after end_dim, got {start_dim} and {end_dim}: swap them, or use reshape"
@@ -1510,7 +1526,7 @@ def setitem(x, value, *, index):
 
 
 @Operation
-def place(g, *, index, shape):
+def index_put_zeros(g, *, index, shape):
     """Zeros of this shape with g added at the index (where an index occurs twice, twice): the gradient of x[index]."""
     result = array_module(g).zeros(shape, g.dtype)
     target, rest = (result[index[0]], index[1]) if type(index) is SplitIndex else (result, index)
@@ -1538,7 +1554,7 @@ def put(array, value, index=...):
 # %% ../solutions/01_tensor/01_tensor.ipynb #73d80b04
 def checked_index(index, dim, shape):
     """The dimension counted from the front, after the index has been checked against the shape that it points into."""
-    dim = dim_of(dim, len(shape))
+    dim = normalize_dim(dim, len(shape))
     if index.dtype.kind not in "iu" or index.ndim != len(shape):
         raise RuntimeError(
             f"expected an integer index with {len(shape)} dimensions, got shape {index.shape}, {index.dtype}: use unsqueeze or .long()"
@@ -1659,7 +1675,7 @@ def count_of(x, dim):
     return count
 
 
-def float_only(name, x):
+def check_floating(name, x):
     """PyTorch refuses the mean of integers: their dtype could not hold it."""
     if x.dtype.kind not in "fc":
         raise RuntimeError(f"{name}: expected a floating-point tensor, got {x.dtype}: use .float() first")
@@ -1668,7 +1684,7 @@ def float_only(name, x):
 @Operation
 def mean(x, *, dim=None, keepdim=False):
     """The sum divided by the number of elements that it was taken over."""
-    float_only("mean", x)
+    check_floating("mean", x)
     ### BEGIN SOLUTION
     return sum_over(x, dim, keepdim) / count_of(x, dim)
     ### END SOLUTION
@@ -1677,7 +1693,7 @@ def mean(x, *, dim=None, keepdim=False):
 @Operation
 def var(x, *, dim=None, correction=1, keepdim=False):
     """The squared distances from the mean, summed and divided by the number of elements less `correction`."""
-    float_only("var", x)
+    check_floating("var", x)
     ### BEGIN SOLUTION
     count = count_of(x, dim)
     distance = x - sum_over(x, dim, keepdim=True) / count
@@ -1721,7 +1737,7 @@ def matmul(a, b):
 # %% ../solutions/01_tensor/01_tensor.ipynb #ea0166e1
 def narrow(x, dim, start, length):
     """The elements from start to start + length along dim (a view)."""
-    return getitem(x, index=(slice(None),) * dim_of(dim, x.ndim) + (slice(start, start + length),))
+    return getitem(x, index=(slice(None),) * normalize_dim(dim, x.ndim) + (slice(start, start + length),))
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-11-solution
 @Operation
@@ -1746,7 +1762,7 @@ def split(x, sizes, dim=0):
     RuntimeError when the sizes in the list do not add up. `narrow(x, dim, start, length)` makes one piece.
     """
     ### BEGIN SOLUTION
-    length = x.shape[dim_of(dim, x.ndim)]
+    length = x.shape[normalize_dim(dim, x.ndim)]
     if isinstance(sizes, int):
         sizes = [min(sizes, length - start) for start in range(0, length, sizes)] or [0]
     if sum(sizes) != length:
@@ -1762,12 +1778,12 @@ def split(x, sizes, dim=0):
 def chunk(x, chunks, dim=0):
     """At most `chunks` views of x along dim, all of one size but perhaps the last; exactly `chunks` if there is nothing to share out."""
     ### BEGIN SOLUTION
-    size = -(-x.shape[dim_of(dim, x.ndim)] // chunks)
+    size = -(-x.shape[normalize_dim(dim, x.ndim)] // chunks)
     return split(x, size or [0] * chunks, dim)
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #7bf60bfb
-class Pair(tuple):
+class ValuesIndices(tuple):
     """Two results with names, as `sort`, `topk`, `max` and `min` along a dimension return them."""
 
     values = property(lambda self: self[0], doc="The elements.")
@@ -1781,7 +1797,7 @@ class Pair(tuple):
 def argsort(x, *, dim=-1, descending=False, stable=False):
     """The indices that sort x along dim; equal elements keep their order, NaN is the largest."""
     if x.ndim == 0:
-        return np.full_like(x, dim_of(dim, 0), dtype=int64)
+        return np.full_like(x, normalize_dim(dim, 0), dtype=int64)
     if not descending:
         return np.argsort(x, axis=dim, kind="stable")
     return x.shape[dim] - 1 - np.flip(np.argsort(np.flip(x, dim), axis=dim, kind="stable"), dim)
@@ -1789,7 +1805,7 @@ def argsort(x, *, dim=-1, descending=False, stable=False):
 
 def pick(x, dim, indices):
     """The pair of x's elements at the indices along dim, and the indices."""
-    return Pair((gather(x, dim=dim, index=indices) if x.ndim else clone(x), indices))
+    return ValuesIndices((gather(x, dim=dim, index=indices) if x.ndim else clone(x), indices))
 
 
 def sort(x, dim=-1, descending=False, stable=False):
@@ -1822,7 +1838,7 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
     return pick(x, dim, topk_indices(x, k=k, dim=dim, largest=largest))
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #004d210a
-def overwrite(operation, tensor, *others, **options):
+def apply_inplace(operation, tensor, *others, **options):
     """tensor = operation(tensor, *others), written into the tensor's own memory.
 
     When this is recorded, the operation works on a private copy of the old value, so that the old value's derivative stays right.
@@ -1833,7 +1849,7 @@ def overwrite(operation, tensor, *others, **options):
             raise RuntimeError(
                 f"{name}_: a leaf that requires grad is used in an in-place operation: do it under no_grad()"
             )
-        if len(tensor._version) > 1 and tensor.array is not tensor._version[1]:
+        if tensor._version.base is not None and tensor._version.base is not tensor.array:
             raise RuntimeError(
                 f"{name}_: this tensor is a view, and its gradient is wanted: write into the whole, or clone() it"
             )
@@ -1846,7 +1862,7 @@ def overwrite(operation, tensor, *others, **options):
         put(tensor.array, *(array_of(x) if isinstance(x, Tensor) else x for x in others), **options)
     elif not write_through(operation, tensor.array, others):
         put_whole(name, tensor.array, operation(wrap(tensor.array), *others, **options).array)
-    tensor._version[0] += 1
+    tensor._version.count += 1
     return tensor
 
 

@@ -666,7 +666,7 @@ class Trainer:
 
     def _versions(self):
         """Grows with every update of a weight: the same number, the same weights."""
-        return sum([p._version[0] for p in self._weights])
+        return sum([p._version.count for p in self._weights])
 
     def _roll_back(self):
         """Back to the last boundary, after a step that was not finished: random state, running statistics, counts."""

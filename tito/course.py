@@ -88,9 +88,17 @@ class Course:
 
     def notebooks(self, module: Module) -> list[Path]:
         """The module's notebooks, the graded one first; empty where there are none."""
-        main = self.notebook(module)
-        others = [path for path in sorted(self.folder(module).glob("*.ipynb")) if path != main]
+        main, strangers = self.notebook(module), self.strangers(module)
+        others = [path for path in sorted(self.folder(module).glob("*.ipynb")) if path not in (main, *strangers)]
         return [main, *others] if main.is_file() else []
+
+    def strangers(self, module: Module) -> list[Path]:
+        """Notebooks in a student's folder of the module that were never released: `01_tensor (1).ipynb`."""
+        released = self.released_folder / module.folder
+        if self.nbs != self.modules_folder or released == self.folder(module) or not released.is_dir():
+            return []
+        known = {path.name for path in released.glob("*.ipynb")}
+        return [path for path in sorted(self.folder(module).glob("*.ipynb")) if path.name not in known]
 
     def notebook(self, module: Module) -> Path:
         """The graded notebook, `01_tensor/01_tensor.ipynb`."""

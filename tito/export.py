@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import notebook as nb
+from . import notebooks as nb
 from .console import Mistake
 from .course import Course
 from .files import scratch, write_atomic
@@ -71,14 +71,19 @@ def export(course: Course, module: Module) -> Exported:
     return Exported(tuple(files), tuple(changed))
 
 
+def blank_tasks(course: Course, module: Module) -> list[str]:
+    """The tasks that are not written yet."""
+    tasks = nb.tasks_of(nb.read(course.notebook(module)))
+    return [id for id, task in tasks.items() if any(cell.is_blank for cell in task.solutions)]
+
+
 def check_cells(course: Course, path: Path) -> None:
     """A Mistake that names the cell and line when an exported cell is no Python."""
     for number, cell in enumerate(nb.read(path)["cells"], 1):
         if not nb.exports(cell):
             continue
-        source = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in nb.text(cell).split("\n"))
         try:
-            compile(source, str(path), "exec", dont_inherit=True)
+            compile(nb.plain(nb.text(cell)), str(path), "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             mark = nb.task_of(cell)
             where = f"{mark[0]}: " if mark else ""

@@ -10,6 +10,11 @@ import os
 import sys
 from pathlib import Path
 
+from .seconds import CELL_SECONDS
+
+SECONDS = "TITO_CELL_SECONDS"
+"""The environment's variable by which `tito test` says how long a cell may last."""
+
 LINE = 'c.InteractiveShellApp.extensions.append("tito.kernel")'
 CONFIG = Path(sys.prefix) / "etc" / "ipython" / "ipython_kernel_config.py"
 TEXT = f"""# Written by `tito new`: notebooks of a tinytorch course import the package of the course they lie in.
@@ -49,6 +54,27 @@ def load_ipython_extension(shell) -> None:
             return
         sys.path.insert(0, str(root))
     disown_other_packages(root / "tinytorch")
+    if seconds := time_limit():
+        watch_cells(shell, root / "tinytorch", seconds)
+
+
+def time_limit() -> float | None:
+    """The seconds that a cell may last: in `tito test` what it says, in Validate CELL_SECONDS, elsewhere any time."""
+    if told := os.environ.get(SECONDS):
+        return float(told)
+    return CELL_SECONDS if os.environ.get("NBGRADER_EXECUTION") == "validate" else None
+
+
+def watch_cells(shell, lib: Path, seconds: float) -> None:
+    """End a cell that lasts longer, and close the function that it stayed in."""
+    from .watch import Watch
+
+    def is_own(code) -> bool:
+        return code.co_filename in shell.compile._filename_map or code.co_filename.startswith(str(lib))
+
+    watch = Watch(seconds, is_own, only_inside=True)
+    shell.events.register("pre_run_cell", lambda info: watch.start())
+    shell.events.register("post_run_cell", lambda result: watch.stop())
 
 
 def unload_ipython_extension(shell) -> None:

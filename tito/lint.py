@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from . import notebook as nb
+from . import limits
+from . import notebooks as nb
 from .console import Mistake
 from .course import Course
 from .registry import Module
@@ -49,6 +50,7 @@ def lint_course(course: Course, modules: list[Module] | None = None) -> list[Fin
             if nb.dumps(nb.clean(notebook)) != path.read_text(encoding="utf-8"):
                 found.append(("notebook", "holds outputs, counts or metadata that do not belong here: tito clean"))
             findings += [Finding(course.show(path), *one) for one in found]
+        findings += [Finding(path, one.where, one.what) for path, one in limits.not_known(course, module)]
         findings += [
             Finding(course.show(course.folder(module)), "export", text) for text in export_findings(course, module)
         ]
@@ -56,8 +58,7 @@ def lint_course(course: Course, modules: list[Module] | None = None) -> list[Fin
 
 
 def grade_ids(notebook: dict) -> list[str]:
-    marked = (cell["metadata"].get("nbgrader") for cell in notebook["cells"])
-    return [grading["grade_id"] for grading in marked if grading and grading.get("grade_id")]
+    return [name for cell in notebook["cells"] if (name := nb.grade_id_of(cell))]
 
 
 def export_findings(course: Course, module: Module) -> list[str]:
@@ -149,16 +150,16 @@ def solution_findings(cell: dict, lines: list[str]) -> list[str]:
         found.append("a solution cell has solution=true, grade=false, locked=false")
     if nb.BEGIN not in lines:
         return [*found, "has no solution region: nbgrader would replace the whole cell, its export line too"]
-    inside = solution_lines(nb.text(cell))
+    inside = nb.solution_lines(nb.text(cell))
     if any(re.match(r"#\s*\|", line.strip()) for line in inside):
         found.append("`#| export` stands inside the solution region, where students lose it")
     if not nb.exports(cell):
         found.append("has no `#| export` line")
     if not any(line.strip() and not line.strip().startswith("#") for line in inside):
         found.append("its solution region is empty")
-    blank = strip(nb.text(cell))
+    blank = nb.strip_solution(nb.text(cell))
     try:
-        tree = ast.parse("\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in blank.split("\n")))
+        tree = ast.parse(nb.plain(blank))
     except SyntaxError as error:
         return [*found, f"does not compile without its solution: {error.msg}, line {error.lineno}"]
     if any(isinstance(node, ast.Raise) for node in tree.body):
@@ -222,7 +223,7 @@ def outputs(cell: dict) -> list[str]:
 
 def task_findings(notebook: dict, module: Module) -> list[tuple[str, str]]:
     """Every task has one test cell, a solution before it, and a heading that names it; no solution line is given away."""
-    tasks, found = nb.tasks(notebook), []
+    tasks, found = nb.tasks_of(notebook), []
     if not tasks:
         return [("notebook", "has no graded task")]
     expected = [f"{module.nn}.{number}" for number in range(1, len(tasks) + 1)]
@@ -233,7 +234,7 @@ def task_findings(notebook: dict, module: Module) -> list[tuple[str, str]]:
             found.append((task.id, f"has {len(task.tests)} test cells: expected one"))
         if not task.solutions:
             found.append((task.id, "has no solution cell"))
-        if task.tests and task.solutions and max(task.solutions) > min(task.tests):
+        if task.tests and task.solutions and task.solutions[-1].index > task.tests[0].index:
             found.append((task.id, "its test cell stands before its solution"))
         heading = f"## Task {task.id}: {task.title or 'Title'} ({task.points:g} points)"
         if not any(
@@ -242,32 +243,6 @@ def task_findings(notebook: dict, module: Module) -> list[tuple[str, str]]:
             found.append((task.id, f"no heading names it with its points (`{heading}`)"))
     found += given_away(notebook)
     return found
-
-
-def strip(source: str) -> str:
-    """A solution cell as students get it."""
-    result, inside = [], False
-    for line in source.split("\n"):
-        if line.strip() == nb.BEGIN:
-            indent = line[: len(line) - len(line.lstrip())]
-            result += [f"{indent}# YOUR CODE HERE", f"{indent}{nb.STUB}"]
-            inside = True
-        elif line.strip() == nb.END:
-            inside = False
-        elif not inside:
-            result.append(line)
-    return "\n".join(result)
-
-
-def solution_lines(source: str) -> list[str]:
-    """The lines inside the solution regions of a cell."""
-    result, inside = [], False
-    for line in source.split("\n"):
-        if line.strip() in (nb.BEGIN, nb.END):
-            inside = line.strip() == nb.BEGIN
-        elif inside:
-            result.append(line)
-    return result
 
 
 def telling(line: str) -> bool:
@@ -280,12 +255,12 @@ def given_away(notebook: dict) -> list[tuple[str, str]]:
     """Lines of a solution that students would still see: in prose, in another cell, in the visible part of a test."""
     shown: dict[str, int] = {}
     for number, cell in enumerate(notebook["cells"], 1):
-        source = strip(nb.text(cell)).partition(nb.BEGIN_HIDDEN)[0]
+        source = nb.split_hidden(nb.strip_solution(nb.text(cell)))[0]
         for line in source.split("\n"):
             shown.setdefault(line.strip(), number)
     found = []
     for number, cell in enumerate(notebook["cells"], 1):
-        for line in solution_lines(nb.text(cell)):
+        for line in nb.solution_lines(nb.text(cell)):
             if telling(line) and line.strip() in shown:
                 found.append(
                     (

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import os
+import reprlib
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,10 @@ import pytest
 from .course import Course, Mistake
 from .kernel import disown_other_packages
 from .registry import BY_NUMBER
+from .watch import NOWHERE, Watch, close_by_name
+
+SHORT = reprlib.Repr()
+SHORT.maxother = SHORT.maxstring = 60
 
 MARKERS = (
     "modules(*numbers): the modules that a test builds on; it is skipped where one of them has not been exported",
@@ -31,6 +36,8 @@ def pytest_addoption(parser):
     group.addoption(
         "--quick", action="store_true", help="no test marked long, and of the integration tests only those named quick"
     )
+    group.addoption("--tito-seconds", type=float, default=None, help="seconds that a test may last")
+    group.addoption("--tito-endless", action="append", default=[], help="a function that is known not to end")
     group.addoption("--tito-report", default=None, help="append one line of JSON for each test to this file")
 
 
@@ -46,6 +53,8 @@ def pytest_configure(config):
             f"tinytorch comes from {Path(spec.origin).parent}, not from this course's {course.lib}.\n"
             f"Run pytest from {course.root}, or use: tito test"
         )
+    if course and (seconds := config.getoption("tito_seconds")):
+        config.pluginmanager.register(Limit(course, seconds, config.getoption("tito_endless")), "tito-limit")
     if config.getoption("tito_report"):
         config.pluginmanager.register(Report(config.getoption("tito_report")), "tito-report")
 
@@ -125,6 +134,33 @@ def pytest_collection_modifyitems(config, items):
         items[:] = kept
 
 
+class Limit:
+    """Ends a test that lasts too long; a function that was found to loop fails at once in the tests after it."""
+
+    def __init__(self, course: Course, seconds: float, endless: list[str]):
+        lib = str(course.lib)
+        self.watch = Watch(seconds, lambda code: code.co_filename.startswith(lib))
+        self.endless = endless
+
+    def pytest_collection_finish(self, session):
+        if self.endless:
+            close_by_name(self.endless, self.watch.is_own, self.watch.seconds)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item):
+        with self.watch.watching():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        with self.watch.watching():
+            return (yield)
+
+    def pytest_runtest_makereport(self, item, call):
+        if call.excinfo and str(call.excinfo.value).startswith(NOWHERE):
+            item.session.shouldstop = "a test did not end: the next one may cost as much"
+
+
 class Report:
     """One line of JSON a test: what happened, in how many seconds, and where the exceptions were raised."""
 
@@ -182,4 +218,11 @@ def failure_of(error, node) -> dict:
         )  # also one that is not shown: pytest.raises hides what came instead
         if kind == "CollectError" and error is not None:
             kind, message = type(error).__name__, str(error)
-    return dict(kind=kind, message=message, origins=origins, line=f"{os.path.relpath(path)}:{line}" if line else "")
+    place = f"{os.path.relpath(path)}:{line}" if line else ""
+    return dict(kind=kind, message=message, origins=origins, line=place, input=input_of(node))
+
+
+def input_of(node) -> str:
+    """What a parametrised test was given: `dim=1, shape=(2, 3)`; a long value is cut."""
+    given = getattr(getattr(node, "callspec", None), "params", {})
+    return " ".join(", ".join(f"{name}={SHORT.repr(value)}" for name, value in given.items()).split())

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Module:
-    """One module: its number, name, title, the files it exports to and the modules it builds on."""
+    """One module: its number, name, title, the files it exports to and the modules it builds on.
+
+    given: those of its files that its graded notebook imports. They are there before a student begins, and while the
+    module is graded.
+    """
 
     number: int
     name: str
     title: str
     targets: tuple[str, ...]
     needs: tuple[int, ...]
+    given: tuple[str, ...] = ()
 
     @property
     def nn(self) -> str:
@@ -28,13 +33,55 @@ class Module:
 
 MODULES: tuple[Module, ...] = (
     Module(1, "tensor", "Tensor", ("tinytorch/tensor.py", "tinytorch/operations.py"), ()),
-    Module(2, "autograd", "Autograd", ("tinytorch/autograd.py",), (1,)),
-    Module(3, "layers", "Layers", ("tinytorch/nn/layers.py",), (1, 2)),
+    Module(
+        2,
+        "autograd",
+        "Autograd",
+        (
+            "tinytorch/autograd/engine.py",
+            "tinytorch/autograd/parts.py",
+            "tinytorch/autograd/drawing.py",
+            "tinytorch/autograd/grad_mode.py",
+            "tinytorch/autograd/function.py",
+            "tinytorch/autograd/numerical.py",
+            "tinytorch/autograd/derivatives.py",
+        ),
+        (1,),
+        given=("tinytorch/autograd/parts.py", "tinytorch/autograd/drawing.py"),
+    ),
+    Module(
+        3,
+        "layers",
+        "Layers",
+        (
+            "tinytorch/nn/layers.py",
+            "tinytorch/nn/kernels.py",
+            "tinytorch/nn/module.py",
+            "tinytorch/nn/init.py",
+            "tinytorch/nn/activation.py",
+            "tinytorch/nn/container.py",
+        ),
+        (1, 2),
+        given=("tinytorch/nn/kernels.py", "tinytorch/nn/module.py"),
+    ),
     Module(4, "losses", "Losses", ("tinytorch/nn/losses.py",), (1, 2, 3)),
     Module(5, "dataloader", "DataLoader", ("tinytorch/data.py",), (1,)),
-    Module(6, "optimizers", "Optimizers", ("tinytorch/optim.py",), (1, 2, 3)),
+    Module(
+        6,
+        "optimizers",
+        "Optimizers",
+        ("tinytorch/optim/optimizer.py", "tinytorch/optim/lr_scheduler.py"),
+        (1, 2, 3),
+    ),
     Module(7, "training", "Training", ("tinytorch/training.py",), (1, 2, 3, 4, 5, 6)),
-    Module(8, "normalization", "Normalization", ("tinytorch/nn/normalization.py",), (1, 2, 3, 7)),
+    Module(
+        8,
+        "normalization",
+        "Normalization",
+        ("tinytorch/nn/normalization.py", "tinytorch/nn/checks.py"),
+        (1, 2, 3, 7),
+        given=("tinytorch/nn/checks.py",),
+    ),
     Module(9, "convolutions", "Convolutions", ("tinytorch/nn/conv.py", "tinytorch/models/vision.py"), (1, 2, 3, 7, 8)),
     Module(10, "tokenization", "Tokenization", ("tinytorch/text.py",), ()),
     Module(11, "embeddings", "Embeddings", ("tinytorch/nn/embeddings.py",), (1, 2, 3, 10)),

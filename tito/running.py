@@ -7,13 +7,21 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import notebook as nb
+from . import notebooks as nb
 from .course import Course
 from .files import scratch
+from .kernel import SECONDS
+from .seconds import CELL_SECONDS
+from .selection import Sources, every_cell
+from .watch import NOWHERE
+from .watch import describe as not_ended
+
+NET = 5
+"""Seconds after which a cell is interrupted from outside that the kernel should have ended by itself."""
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FRAME = re.compile(
@@ -63,44 +71,31 @@ def environment(course: Course) -> dict[str, str]:
 
 
 def run_cells(
-    course: Course, path: Path, wanted: Callable[[int, dict], bool] = lambda index, cell: True, timeout: float = 300
+    course: Course, path: Path, sources: Sources | None = None, timeout: float = CELL_SECONDS
 ) -> Iterator[CellRun]:
-    """Run the notebook's code cells one by one; a failing cell does not end the run, a dead kernel does.
+    """Run the notebook's code cells, or `sources`, one by one; a failing cell does not end the run, a dead kernel does.
 
     The kernel is this Python's own, whatever kernel specifications are installed, and starts in the notebook's folder
     as JupyterLab's does.
     """
-    import logging
-
     import nbformat
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
     notebook = nb.clean(nb.read(path))
-    node = nbformat.from_dict({**notebook, "cells": [{**cell, "source": nb.text(cell)} for cell in notebook["cells"]]})
-    manager = AsyncKernelManager()
-    manager._kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
-    client = NotebookClient(node, km=manager, timeout=timeout, interrupt_on_timeout=True, allow_errors=True)
-    client.log.setLevel(logging.CRITICAL)
-    client.owns_km, client.shutdown_kernel = True, "immediate"
+    sources = every_cell(notebook) if sources is None else sources
+    for index, cell in enumerate(notebook["cells"]):
+        cell["source"] = sources.get(index, nb.text(cell))
+    client = _client(nbformat.from_dict(notebook), timeout)
+    counts: dict[int, int] = {}
     with scratch() as home:
         env = {**environment(course), "IPYTHONDIR": str(home), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-        client.extra_arguments = [
-            "--HistoryManager.enabled=False",
-            "--InteractiveShellApp.extra_extensions=tito.kernel",
-        ]
+        env[SECONDS] = str(timeout)
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with client.setup_kernel(cwd=str(path.parent), env=env, **silent):
-            counts: dict[int, int] = {}
-            for index, cell in enumerate(node.cells):
-                if cell.cell_type != "code" or not cell.source.strip() or not wanted(index, notebook["cells"][index]):
-                    continue
+            for index in sorted(index for index, source in sources.items() if source.strip()):
                 start = time.perf_counter()
                 try:
-                    done = client.execute_cell(cell, index)
+                    done = client.execute_cell(client.nb.cells[index], index)
                 except (DeadKernelError, CellTimeoutError) as error:
                     dead = isinstance(error, DeadKernelError)
                     words = "the kernel died" if dead else f"stopped after {timeout:g} s and could not be interrupted"
@@ -111,8 +106,28 @@ def run_cells(
                 error = next((out for out in done.outputs if out["output_type"] == "error"), None)
                 failure = error and describe(error, counts, index)
                 if failure and failure.kind == "KeyboardInterrupt" and seconds >= timeout:
-                    failure = Failure("Timeout", f"still running after {timeout:g} s: is there a loop without an end?")
+                    failure = Failure("EndlessLoop", not_ended("this", timeout))
                 yield CellRun(index, seconds, failure)
+                if failure and failure.message.startswith(NOWHERE):
+                    return  # no function was found that could be closed: the next cell may cost as much
+
+
+def _client(node, timeout: float):
+    """An nbclient for the notebook, with a kernel of this Python that ends a cell by itself after `timeout` seconds."""
+    import logging
+
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+    manager = AsyncKernelManager()
+    manager._kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+    client = NotebookClient(node, km=manager, timeout=timeout + NET, interrupt_on_timeout=True, allow_errors=True)
+    client.log.setLevel(logging.CRITICAL)
+    client.owns_km, client.shutdown_kernel = True, "immediate"
+    client.extra_arguments = ["--HistoryManager.enabled=False", "--InteractiveShellApp.extra_extensions=tito.kernel"]
+    return client
 
 
 def describe(error: dict, counts: dict[int, int], index: int) -> Failure:

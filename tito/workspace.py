@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from . import kernel
-from . import notebook as nb
+from . import notebooks as nb
 from .console import Mistake
 from .course import HOME, Course, home
 from .files import keep_aside, write_atomic
@@ -96,12 +96,15 @@ Nothing but your own code is imported here. Stuck? `tito doctor` checks the inst
 
 
 def facades(lib: Path) -> list[Path]:
-    """The hand-written files of a package: all that no module exports and nbdev does not generate."""
+    """What is there before any module is built: the hand-written files of a package, and those that are given."""
     made = {target for module in MODULES for target in module.targets}
+    given = {target for module in MODULES for target in module.given}
     found = []
     for path in sorted(lib.rglob("*.py")):
         name = path.relative_to(lib.parent).as_posix()
-        if name not in made and path.name != "_modidx.py" and not is_export(path):
+        if name in given:
+            found.append(path)
+        elif name not in made and path.name != "_modidx.py" and not is_export(path):
             found.append(path)
     return found
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinytorch.nn.layers import HALVED
+from tinytorch.nn.kernels import HALVED
 
 from .softmax import SHAPE, of
 from .softmax import data as data  # arrays of the same shape

@@ -199,3 +199,64 @@ def test_02_6_empty_matrices(left, right):
 
 def test_02_6_einsum():
     check(lambda a, b: torch.einsum("bij,bjk->ik", a, b), points(2, 3, 4), points(2, 4, 2, seed=1))
+
+
+# What forward keeps for the derivative
+
+
+def keeping():
+    """x ** 3, whose slope is kept as a float, and overwritten; with a mask, which is kept as bools."""
+
+    def cube(x, *, keep=False):
+        return (x**3, 3 * x * x, x > 0) if keep else x**3
+
+    def to_x(g, x, slope, positive):
+        seen.append([None if slope is None else slope.copy(), type(positive).__name__, len(positive)])
+        if slope is None:
+            return g * (3 * x * x)
+        slope *= g
+        return slope
+
+    operation, seen = Operation(cube, keeps="slope positive"), []
+    derivative(operation, "x slope positive", to_x)
+    return operation, seen
+
+
+def test_forward_keeps_only_when_a_gradient_is_wanted():
+    operation, seen = keeping()
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    with torch.no_grad():
+        assert not operation(x).requires_grad and operation(x.array).tolist() == [1.0, -8.0]
+    assert operation(x.detach()).tolist() == [1.0, -8.0] and seen == []
+    assert [a.tolist() for a in operation(x).grad_fn.saved] == [[1.0, -2.0], [3.0, 12.0], [True, False]]
+
+
+def test_what_is_kept_may_be_overwritten_and_a_second_backward_is_right():
+    operation, seen = keeping()
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    y = operation(x)
+    for _ in range(3):
+        y.backward(torch.tensor([2.0, 3.0]), retain_graph=True)
+    assert x.grad.tolist() == [18.0, 108.0] and all(slope.tolist() == [3.0, 12.0] for slope, *_ in seen)
+    y.backward(torch.ones(2))
+    assert y.grad_fn.saved is None
+
+
+def test_kept_floats_are_no_constants_in_second_derivatives():
+    operation, seen = keeping()
+    check(operation, points(3, low=0.5))
+    seen.clear()
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    torch.autograd.grad(operation(x).sum(), x, create_graph=True)
+    assert seen == [[None, "Tensor", 2]]
+
+
+def test_a_result_that_is_changed_in_place_does_not_change_what_was_kept():
+    """Of layer norm without weights the result was what the backward used."""
+    F, gradients = torch.nn.functional, []
+    for change in (lambda out: out * 3, lambda out: out.mul_(3)):
+        x = torch.tensor([[1.0, 5.0, -2.0]], requires_grad=True)
+        out = change(F.layer_norm(x, (3,)))
+        (out * torch.tensor([[1.0, 2.0, 5.0]])).sum().backward()
+        gradients.append(x.grad)
+    assert gradients[0].abs().max().item() > 0.1 and torch.allclose(*gradients, rtol=1e-5)

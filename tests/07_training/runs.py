@@ -3,7 +3,8 @@
 import numpy as np
 
 from tinytorch.data import DataLoader, TensorDataset
-from tinytorch.nn.layers import Linear, Module, ReLU, Sequential
+from tinytorch.nn.activation import ReLU
+from tinytorch.nn.layers import Linear, Module, Sequential
 from tinytorch.nn.losses import mse_loss
 from tinytorch.optim import SGD, Adam, ExponentialLR
 from tinytorch.tensor import Tensor, manual_seed, rand, randn, tensor, zeros

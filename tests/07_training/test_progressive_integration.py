@@ -5,7 +5,8 @@ import pytest
 
 from tinytorch.data import DataLoader, TensorDataset
 from tinytorch.nn import losses as nn
-from tinytorch.nn.layers import GELU, Linear, ReLU, Sequential, log_softmax
+from tinytorch.nn.activation import GELU, ReLU
+from tinytorch.nn.layers import Linear, Sequential, log_softmax
 from tinytorch.optim import SGD, Adagrad, Adam, AdamW, OneCycleLR, RMSprop
 from tinytorch.tensor import manual_seed, randn, tensor
 from tinytorch.training import Trainer, accuracy

@@ -5,7 +5,8 @@ import pytest
 
 from tinytorch.autograd import grad
 from tinytorch.nn import normalization as n
-from tinytorch.nn.layers import Linear, Sequential, Tanh
+from tinytorch.nn.activation import Tanh
+from tinytorch.nn.layers import Linear, Sequential
 from tinytorch.tensor import Tensor, manual_seed, ones, randn, tensor
 
 

@@ -9,7 +9,7 @@ import pytest
 import sample_course
 
 from tito import cli
-from tito import notebook as nb
+from tito import notebooks as nb
 
 
 class Said(NamedTuple):

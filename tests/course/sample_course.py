@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tito import notebook as nb
+from tito import notebooks as nb
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +35,11 @@ def check(task: str, points: int, source: str) -> dict:
     return code(task, source, grade=True, grade_id=task, locked=True, points=points, solution=False)
 
 
+def hints(task: str, *items: str) -> dict:
+    cell = markdown(f"hints-{task}", "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1)))
+    return {**cell, "metadata": {"tags": ["hints"]}}
+
+
 def function(header: str, doc: str, body: str) -> str:
     lines = "\n".join(f"    {line}" for line in ("### BEGIN SOLUTION", *body.split("\n"), "### END SOLUTION"))
     return f'{header}\n    """{doc}"""\n{lines}'
@@ -55,11 +60,13 @@ def outputs(*values: int) -> list[dict]:
     return cells
 
 
+HEAD = "**Time** about a quarter of an hour.\n\n## In two minutes\n\nNothing.\n\n## Words\n\nNone."
 TENSOR = [
-    markdown("title-1", "# 01 Tensor\n\nTwo small functions, and one that uses both."),
+    markdown("title-1", f"# 01 Tensor\n\nTwo small functions, and one that uses both.\n\n{HEAD}"),
     code("exp-1", "#| default_exp tensor"),
     code("imports-1", "#| export\nimport math"),
     markdown("text-1-1", "## Task 01.1: Twice (10 points)\n\nDouble a number, about 1 line."),
+    hints("01-1", "What is asked?", "Look at the line above.", "One expression."),
     solution("01-1", function("def twice(x):", "Return `x` times two.", "doubled = 2 * x\nreturn doubled")),
     check(
         "01-1",
@@ -70,6 +77,7 @@ TENSOR = [
         ),
     ),
     markdown("text-1-2", "## Task 01.2: Root (20 points)\n\nThe square root, about 1 line."),
+    hints("01-2", "What is asked?", "Look at the line above.", "One expression."),
     solution(
         "01-2", function("def root(x):", "Return the square root of `x`.", "result = math.sqrt(x)\nreturn result")
     ),
@@ -81,6 +89,7 @@ TENSOR = [
         ),
     ),
     markdown("text-1-3", "## Task 01.3: Both (30 points)\n\nTwice the root, about 1 line."),
+    hints("01-3", "What is asked?", "Look at the line above.", "One expression."),
     solution("01-3", function("def both(x):", "Return twice the root of `x`.", "return twice(root(x))")),
     check(
         "01-3",
@@ -93,10 +102,11 @@ TENSOR = [
     *outputs(1, 2, 3, 4, 5),
 ]
 AUTOGRAD = [
-    markdown("title-2", "# 02 Autograd\n\nUses module 01."),
-    code("exp-2", "#| default_exp autograd"),
+    markdown("title-2", f"# 02 Autograd\n\nUses module 01.\n\n{HEAD}"),
+    code("exp-2", "#| default_exp autograd.engine"),
     code("imports-2", "#| export\nfrom tinytorch.tensor import both, twice"),
     markdown("text-2-1", "## Task 02.1: Four times (40 points)\n\nabout 1 line."),
+    hints("02-1", "What is asked?", "Look at the line above.", "One expression."),
     solution("02-1", function("def four(x):", "Return four times `x`.", "return twice(twice(x))")),
     check(
         "02-1",
@@ -107,6 +117,7 @@ AUTOGRAD = [
         ),
     ),
     markdown("text-2-2", "## Task 02.2: A class (60 points)\n\nabout 2 lines."),
+    hints("02-2", "What is asked?", "Look at the line above.", "One expression."),
     solution(
         "02-2",
         "class Scale:\n"
@@ -142,7 +153,7 @@ def test_01_3_both():
     assert both(16) == 8
 """,
     "tests/02_autograd/test_autograd.py": """
-from tinytorch.autograd import Scale, four
+from tinytorch.autograd.engine import Scale, four
 
 def test_02_1_four():
     assert four(3) == 12
@@ -161,7 +172,7 @@ def test_quick_both():
 """,
     "tests/integration/test_two.py": """
 import pytest
-from tinytorch.autograd import four
+from tinytorch.autograd.engine import four
 from tinytorch.tensor import both
 
 pytestmark = pytest.mark.modules(1, 2)

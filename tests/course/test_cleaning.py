@@ -8,7 +8,7 @@ import sys
 import pytest
 import sample_course
 
-from tito import notebook as nb
+from tito import notebooks as nb
 from tito.course import HOME, Course
 
 SOURCES = sorted((HOME / "solutions").glob("*/*.ipynb"))

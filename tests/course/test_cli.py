@@ -236,7 +236,8 @@ def test_doctor_says_what_to_type(tito, course, monkeypatch):
 
 def test_the_status_of_a_fresh_clone(course, tito):
     said = tito("status", cwd=course)
-    assert "3/3 tasks" in said.out and "Not here yet: 03 layers to 23 capstone" in said.out
+    assert "3/3" in said.out and "Not here yet: 03 layers to 23 capstone" in said.out
+    assert "This is the course repository" in said.err
 
 
 def test_the_program_is_installed():

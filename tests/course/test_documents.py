@@ -8,7 +8,7 @@ import pytest
 
 from tito import documents
 from tito.course import HOME, Course
-from tito.grading.job import Limits
+from tito.grading.sandbox import Limits
 
 PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TARGETS = ("demo", "lab", "test", "test-slow", "bench", "mutants", "book", "sync", "lint", "clean")

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from tito import notebook as nb
+from tito import notebooks as nb
+from tito.course import Course
+from tito.testing import ModuleTest
 
 TASKS = {"01_tensor": ["01.1", "01.2", "01.3"], "02_autograd": ["02.1", "02.2"]}
 WAITING = {"01.1": {"01.3"}, "01.2": {"01.3"}, "02.1": {"02.2"}}
@@ -102,12 +104,41 @@ def test_an_error_outside_every_function_blames_its_own_task(course, workspace, 
     assert said.code == 1 and "Look first at 01.1" in said.out and "unknown_name" in said.out
 
 
-def test_an_endless_loop_ends(course, workspace, tito, solve):
+def test_an_endless_loop_costs_its_time_once_and_no_other_task(course, workspace, solve):
+    """The check of 01.1, that of 01.3 which calls it, and three tests of pytest run into the same loop."""
     path = solve(course, workspace, "01_tensor")
-    edit(path, "01.1", "doubled = 2 * x", "while x == 2: pass\n    doubled = 2 * x")
-    said = tito("test", "module", "01", "--timeout", "2", cwd=workspace)
-    assert said.code == 1 and "still running after 2 s" in said.out and "Look first at 01.1" in said.out
-    assert "01.2" in lines(said, "pass")
+    edit(path, "01.1", "doubled = 2 * x", "while x: pass\n    doubled = 2 * x")
+    here = Course.read(workspace)
+    test = ModuleTest(here, here.modules()[0], timeout=3)
+    test.export()
+    checks = list(test.steps())
+    assert sum(check.seconds > 2 for check in checks) == 1
+    assert test.report.failed_tasks == ["01.1"] and test.report.first.task == "01.1"
+    assert all(
+        "twice did not end within 3 s" in check.message for check in checks if check.task == check.waits_for == "01.1"
+    )
+    waiting = {check.task: check.message for check in checks if check.outcome == "wait"}
+    assert waiting.pop("01.3") == "waits for 01.1, which does not end" and waiting.keys() == {None}
+    assert {check.outcome for check in checks if check.task == "01.2"} == {"pass"}
+
+
+def test_a_loop_that_only_a_later_check_runs_into_fails_its_own_task(course, workspace, solve):
+    path = solve(course, workspace, "01_tensor")
+    edit(path, "01.1", "doubled = 2 * x", "while x > 3.5 or x == 2.5: pass\n    doubled = 2 * x")
+    edit(path, "01.3", "return twice(root(x))", "twice(2.5)\n    return 2 * root(x)")
+    here = Course.read(workspace)
+    test = ModuleTest(here, here.modules()[0], task="01.3", timeout=2)
+    test.export()
+    checks = list(test.steps())
+    assert test.report.failed_tasks == ["01.1"] and not test.report.passed
+    assert [check.name for check in checks if check.task == "01.1"] == ["comes to an end"]
+
+
+def test_where_nothing_can_be_closed_the_rest_is_not_run(course, workspace, tito, solve):
+    path = solve(course, workspace, "01_tensor")
+    edit(path, "01.1", "def twice(x):", "while True: pass\ndef twice(x):")
+    said = tito("test", "module", "01", "--timeout", "2", "--task", "01.2", cwd=workspace)
+    assert said.code == 1 and "this did not end within 2 s" in said.out and "not run" in said.out
 
 
 def test_a_kernel_that_dies_is_reported(course, workspace, tito, solve):
@@ -144,13 +175,73 @@ def test_integration_tests_stop_at_the_module(course, tito):
     assert "test_one" in said.out and "test_two" not in said.out
 
 
+def test_one_task_is_tested_when_it_is_the_last_that_is_written(course, workspace, tito, solve):
+    path = solve(course, workspace, "01_tensor", but="01.3")
+    for task in ("01.1", "01.2"):
+        said = tito("test", "module", "01", "--task", task, cwd=workspace)
+        assert said.code == 0 and lines(said, "pass") == {task}, said.out
+    assert said.out.endswith("2 of 3 tasks, next 01.3\n")
+    tito("reset", "01", cwd=workspace)
+    solve(course, workspace, "01_tensor", but="01.1")
+    edit(path, "01.3", "return twice(root(x))", "return 2 * root(x)")
+    said = tito("test", "module", "01", "--task", "01.3", cwd=workspace)
+    assert said.code == 0 and said.out.endswith("1 of 3 tasks, next 01.1\n")
+
+
+def test_what_waits_for_another_task_is_no_failure(course, workspace, tito, solve):
+    solve(course, workspace, "01_tensor", but="01.1")
+    said = tito("test", "module", "01", "--task", "01.3", cwd=workspace)
+    assert said.code == 0 and lines(said, "wait") == {"01.3"} and "Look first at 01.1" in said.out
+    assert said.out.endswith("0 of 3 tasks, next 01.1\n")
+    assert tito("test", "module", "01", cwd=workspace).code == 1
+
+
 def test_the_record_shows_in_the_status(course, workspace, tito, solve):
-    solve(course, workspace, "01_tensor", but="01.3")
-    tito("test", "module", "01", cwd=workspace)
+    path = solve(course, workspace, "01_tensor", but="01.3")
+    said = tito("test", "module", "01", cwd=workspace)
+    assert said.out.endswith("2 of 3 tasks, next 01.3\n")
     out = tito("status", cwd=workspace).out
-    assert "2/3 tasks" in out and "failed" in out and "30/60" in out and "Next: tito test module 01" in out
+    assert out.count("2/3") == 2 and "30/60" in out and "Next: tito test module 01" in out
     solve(course, workspace, "01_tensor")
-    assert "older" in tito("status", cwd=workspace).out
+    assert "3/3" in tito("status", cwd=workspace).out
+    said = tito("test", "module", "01", "--task", "01.3", cwd=workspace)
+    assert said.out.endswith("3 of 3 tasks\n") and "60/60" in tito("status", cwd=workspace).out
     tito("test", "module", "01", cwd=workspace)
     out = tito("status", cwd=workspace).out
-    assert "3/3 tasks" in out and "passed" in out and "60/60" in out and "02_autograd.ipynb" in out
+    assert "passed" in out and "02_autograd.ipynb" in out
+    edit(path, "01.2", "math.sqrt(x)", "x**0.5")
+    out = tito("status", cwd=workspace).out
+    assert "passed, older" in out and "40/60" in out
+    edit(path, "01.2", "x**0.5", "x")
+    tito("test", "module", "01", "--task", "01.2", cwd=workspace)
+    assert "2/3" in tito("status", cwd=workspace).out
+
+
+def test_the_status_fits_eighty_columns(course, workspace, tito, solve, monkeypatch):
+    path = solve(course, workspace, "01_tensor")
+    tito("test", "module", "01", cwd=workspace)
+    edit(path, "01.2", "math.sqrt(x)", "x**0.5")
+    said = tito("status", cwd=workspace)
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = tito("status", cwd=workspace)
+    assert max(map(len, said.out.splitlines())) <= 80 and narrow.out.split() == said.out.split()
+    assert len(narrow.out.splitlines()) == len(said.out.splitlines())
+
+
+def test_a_failing_parametrised_test_names_its_input(course, workspace, tito, solve):
+    path = solve(course, workspace, "01_tensor")
+    test = workspace / "tests/01_tensor/test_tensor.py"
+    test.write_text(
+        "import pytest\nfrom tinytorch.tensor import twice\n\n"
+        "@pytest.mark.parametrize('x, what', [(1, object()), (7, object())])\n"
+        "def test_01_1_doubles(x, what):\n    assert twice(x) == 2 * x\n"
+    )
+    edit(path, "01.1", "doubled = 2 * x", "doubled = 2 * min(x, 5)")
+    said = tito("test", "module", "01", cwd=workspace)
+    assert "(with x=7, what=<object object" in said.out and "x=1" not in said.out
+
+
+def test_in_the_course_repository_it_says_that_it_looks_at_the_reference(course, workspace, tito, solve):
+    for command in (("status",), ("export", "01"), ("test", "module", "01", "--task", "01.1")):
+        assert "you see the reference in solutions/" in tito(*command, cwd=course).err
+    assert "reference" not in tito("status", cwd=workspace).err

@@ -61,6 +61,18 @@ def test_a_module_imports_only_what_it_needs(module):
             assert used is None or used is module or used.number in module.needs, f"{target} imports {used.folder}"
 
 
+@pytest.mark.parametrize("module", PRESENT, ids=lambda module: module.folder)
+def test_what_is_given_needs_nothing_that_its_module_builds(module):
+    import ast
+
+    assert set(module.given) <= set(module.targets)
+    for target in module.given:
+        for node in ast.walk(ast.parse((HOME / target).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinytorch"):
+                file = node.module.replace(".", "/") + ".py"
+                assert file in module.given or module_of(file) is not module, f"{target} imports {file}"
+
+
 def test_every_test_folder_belongs_to_a_module_or_a_suite():
     suites = {"integration", "parity", "grading", "course"}
     folders = {

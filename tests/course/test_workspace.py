@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tito import kernel
-from tito import notebook as nb
+from tito import notebooks as nb
 
 SHOW = "import tinytorch.tensor; print(tinytorch.tensor.__file__)"
 
@@ -24,7 +24,10 @@ def test_what_is_in_it(course, workspace):
         "tests/01_tensor/test_tensor.py",
     } <= files
     assert not [name for name in files if "solutions" in name or name.endswith(("gradebook.db", "nbgrader_config.py"))]
-    assert [name for name in files if name.startswith("tinytorch/")] == ["tinytorch/__init__.py"]
+    assert {name for name in files if name.startswith("tinytorch/")} == {
+        "tinytorch/__init__.py",
+        "tinytorch/autograd/__init__.py",
+    }
     for path in workspace.rglob("*.ipynb"):
         text = path.read_text(encoding="utf-8")
         assert nb.BEGIN not in text and "HIDDEN" not in text and "probe_" not in text
@@ -35,7 +38,7 @@ def test_from_fills_the_modules_before(course, tito, tmp_path):
     said = tito("new", root, "--from", "02", cwd=course)
     assert said.code == 0 and "before 02 are filled" in said.out
     assert (root / "tinytorch/tensor.py").read_bytes() == (course / "tinytorch/tensor.py").read_bytes()
-    assert not (root / "tinytorch/autograd.py").exists()
+    assert not (root / "tinytorch/autograd/engine.py").exists()
     assert "reference" in tito("status", cwd=root).out
     assert "Next: open modules/02_autograd" in tito("status", cwd=root).out
 
@@ -218,6 +221,6 @@ def test_plain_nbdev_export_works_in_the_workspace(course, workspace, solve, bar
     command = [sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"]
     run = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    code = "from tinytorch.autograd import four; print(four(2))"
+    code = "from tinytorch.autograd.engine import four; print(four(2))"
     run = subprocess.run([sys.executable, "-c", code], cwd=workspace, env=bare, capture_output=True, text=True)
     assert run.stdout.strip() == "8", run.stderr

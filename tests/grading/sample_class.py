@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tito.grading import misconceptions
-from tito.grading.notebook import Source, read_source
+from tito.notebooks.tasks import Source, read_source
 
 COURSE = Path(__file__).resolve().parents[2]
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")

@@ -183,11 +183,11 @@ def source() -> dict:
 
 def release() -> dict:
     """What students get."""
-    from tito.grading.notebook import blank, split_hidden
+    from tito.notebooks import split_hidden, strip_solution
 
     notebook = source()
     for cell in notebook["cells"]:
-        cell["source"] = split_hidden(blank(cell["source"]))[0]
+        cell["source"] = split_hidden(strip_solution(cell["source"]))[0]
     return notebook
 
 

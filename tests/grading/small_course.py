@@ -77,7 +77,7 @@ def source_02() -> dict:
 
 
 def solved_02() -> dict:
-    from tito.grading.notebook import split_hidden
+    from tito.notebooks import split_hidden
 
     notebook = source_02()
     for cell in notebook["cells"]:

@@ -16,7 +16,7 @@ import small_course
 from small_course import TwoModules, solved, solved_02
 
 from tito.course import Course
-from tito.grading import classroom, library, own
+from tito.grading import chain, classroom, library
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
@@ -131,15 +131,16 @@ def test_own_shows_what_a_fault_in_01_costs_in_02(room):
         room.hand_in(student, solved_02(), "02_next")
     results = {r.student: r for r in classroom.grade_class(course, following, ["ada", "chen"], 1)}
     assert points(results) == {"ada": 50, "chen": 50}
-    assert own.grade_own(course, following, "ada").points == 50
-    assert own.grade_own(course, following, "chen").points == 25
+    assert chain.grade_own(course, following, "ada").points == 50
+    assert chain.grade_own(course, following, "chen").points == 25
 
 
 def test_own_needs_the_modules_beneath_under_whatever_name(room):
     course, following = Course.read(room.root), small_course.TWO[1]
     room.hand_in("ada", solved_02(), "02_next")
     assert (
-        own.missing(course, following, "ada") == ["01_small"] and own.missing(course, small_course.TWO[0], "ada") == []
+        chain.missing(course, following, "ada") == ["01_small"]
+        and chain.missing(course, small_course.TWO[0], "ada") == []
     )
     said = room.tito("grade", "02", "--own").stdout
     assert "ada: 50 of 50, 01_small not handed in: no own score" in said, said

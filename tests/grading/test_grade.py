@@ -9,8 +9,10 @@ import small
 
 from tests.grading.conftest import make
 from tito.grading import feedback
-from tito.grading.grade import Grade, Grader, Release, grade
+from tito.grading.grade import Grader, grade
+from tito.grading.release import Release
 from tito.grading.sandbox import Limits
+from tito.grading.verdict import Grade
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
@@ -166,7 +168,10 @@ def test_the_feedback_page_lists_the_tasks_in_their_order():
     """nbgrader writes the notebook's metadata sorted as text, in which 02.10 comes before 02.2."""
     task = {"title": "", "points": 1.0, "max_points": 1.0, "attempted": False, "probes": [], "misconception": ""}
     ids = ["02.1", "02.10", "02.11", "02.2"]
-    tasks = {id: {**task, "title": f"title-{id}", "note": "", "hint": "", "found": True, "seconds": 0.0} for id in ids}
+    tasks = {
+        id: {**task, "id": id, "title": f"title-{id}", "note": "", "hint": "", "found": True, "seconds": 0.0}
+        for id in ids
+    }
     grade = {"name": "02_x", "tasks": tasks, "remarks": []}
     page = feedback.page({"metadata": {"tinytorch": {"grade": grade}}, "cells": []})
     assert re.findall(r"title-02\.\d+", page)[:4] == [f"title-{id}" for id in ("02.1", "02.2", "02.10", "02.11")]

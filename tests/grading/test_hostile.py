@@ -19,9 +19,11 @@ from tests.grading.conftest import make
 from tests.grading.hostile.cells import KINDS
 from tests.grading.hostile.submissions import ABSENT, SUBMISSIONS, base, honest_tasks
 from tests.grading.work import Work
-from tito.grading.grade import Grader, Release
-from tito.grading.job import Limits
-from tito.grading.notebook import names, read_source
+from tito.grading.grade import Grader
+from tito.grading.release import Release
+from tito.grading.sandbox import Limits
+from tito.notebooks.names import names_of
+from tito.notebooks.tasks import read_source
 from tito.registry import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,7 +154,7 @@ def test_the_module_that_is_graded_cannot_be_imported(module):
     built = module.targets[0].removesuffix(".py").replace("/", ".")
     search = f"import glob, sys\nsys.path += ['{ROOT}', *glob.glob('/*/lib/python3*/site-packages')]\n"
     for cell in work.solutions():
-        wanted = ", ".join(sorted(names(cell["source"]).defines))
+        wanted = ", ".join(sorted(names_of(cell["source"]).defines))
         cell["source"] = f"{search}from {built} import {wanted or '*'}"
     with Grader(release) as grader:
         assert set(grader.grade(work.notebook()).scores().values()) == {0}

@@ -1,12 +1,13 @@
 """The comparison: what counts as equal, and what is said when it is not."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
-from tito.grading import values
-from tito.grading.judge import describe, difference, discreet, same, short
+from tito.grading.judge import describe, difference, redact, same, truncate
+from tito.grading.sandbox.inside.codec import decode, encode
 
 f32 = np.float32
 EQUAL = [
@@ -71,23 +72,25 @@ def test_float64_is_compared_closely_and_float32_is_not():
 
 def test_every_answer_fits_on_a_line():
     long = difference("x" * 10_000, "y" * 10_000)
-    assert len(str(long)) < 250 and len(describe("z" * 10_000)) < 80 and len(short("a\n" * 999)) <= 60
+    assert len(str(long)) < 250 and len(describe("z" * 10_000)) < 80 and len(truncate("a\n" * 999)) <= 60
     assert len(str(difference(1, 10**5000))) < 100
 
 
 def test_quotes_of_a_hidden_test_are_not_shown():
     secret = "def probe(rng):\n    return softmax(rng.normal(size=(3, 4)) + 100)"
-    assert discreet("return softmax(rng.normal(size=", secret) == "(not shown)"
-    assert discreet("softmax is not defined", secret) == "softmax is not defined"
+    assert redact("return softmax(rng.normal(size=", secret) == "(not shown)"
+    assert redact("softmax is not defined", secret) == "softmax is not defined"
 
 
-@pytest.mark.parametrize("value", [pair[0] for pair in EQUAL] + [pair[1] for pair in DIFFERENT])
+VALUES = [
+    value for pair in (*EQUAL, *DIFFERENT) for value in pair[:2] if getattr(value, "dtype", np.dtype(int)).kind != "U"
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
 def test_values_survive_a_file(value):
-    back = values.loads(values.dumps(value))
-    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
-        assert back.tolist() == value.tolist()
-    else:
-        assert same(value, back)
+    back = decode(json.loads(json.dumps(encode(value))))
+    assert same(value, back) and type(back) is (np.ndarray if isinstance(value, complex) else type(value))
 
 
 def test_half_precision_is_no_excuse():

@@ -7,8 +7,8 @@ import pytest
 import small
 
 from tito.grading import mutants
-from tito.grading.grade import Release
-from tito.grading.notebook import source_of
+from tito.grading.release import Release
+from tito.notebooks.tasks import source_of
 
 SOURCE = source_of(small.source(), "00_small")
 

@@ -12,7 +12,7 @@ import small
 
 from tests.grading.conftest import make
 from tests.grading.hostile.submissions import HALF, SUBMISSIONS
-from tito.grading.notebook import source_of
+from tito.notebooks.tasks import source_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,7 +15,8 @@ import pytest
 
 from tests.grading.hostile.cells import KINDS
 from tito.grading.sandbox import Cell, Error, Job, Limits, Probe, Sandbox, SandboxError
-from tito.grading.wire import Gone, Peer, clean_output, decode
+from tito.grading.sandbox.channel import Gone, Peer, clean_output
+from tito.grading.sandbox.inside.codec import decode
 
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 LIMITS = Limits(

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tito.grading import mutants
-from tito.grading.grade import Grader, Release
-from tito.grading.notebook import read_source
+from tito.grading.grade import Grader
+from tito.grading.release import Release
 from tito.grading.validate import misconception_is_named, validate
+from tito.notebooks.tasks import read_source
 from tito.registry import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.grading.work import UNUSUAL, Work
-from tito.grading.grade import Grader, Release
+from tito.grading.grade import Grader
+from tito.grading.release import Release
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.parent.name for path in Path(__file__).parent.glob("*/unusual.py"))

@@ -6,7 +6,8 @@ import shutil
 import pytest
 import small
 
-from tito.grading.grade import Grader, Release
+from tito.grading.grade import Grader
+from tito.grading.release import Release
 from tito.grading.validate import misconception_is_named, validate
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")

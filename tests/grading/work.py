@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tito.grading.notebook import Source
+from tito.notebooks.tasks import Source
 
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tinytorch.data import DataLoader, load_digits, random_split
-from tinytorch.nn.layers import Linear, ReLU, Sequential
+from tinytorch.nn.activation import ReLU
+from tinytorch.nn.layers import Linear, Sequential
 from tinytorch.nn.losses import CrossEntropyLoss
 from tinytorch.nn.normalization import Dropout
 from tinytorch.optim import AdamW, CosineAnnealingLR

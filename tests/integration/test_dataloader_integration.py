@@ -15,7 +15,8 @@ from tinytorch.data import (
     random_split,
     vision_collate,
 )
-from tinytorch.nn.layers import Flatten, Linear, Sequential
+from tinytorch.nn.activation import Flatten
+from tinytorch.nn.layers import Linear, Sequential
 from tinytorch.nn.losses import cross_entropy
 from tinytorch.optim import SGD
 from tinytorch.tensor import manual_seed, tensor

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tinytorch.data import DataLoader, TensorDataset
-from tinytorch.nn.layers import Linear, ReLU, Sequential
+from tinytorch.nn.activation import ReLU
+from tinytorch.nn.layers import Linear, Sequential
 from tinytorch.nn.losses import cross_entropy, mse_loss
 from tinytorch.nn.normalization import BatchNorm1d, Dropout
 from tinytorch.optim import SGD, Adam

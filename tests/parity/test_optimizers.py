@@ -57,7 +57,12 @@ SCHEDULES = {
     "CosineAnnealingLR": dict(T_max=7, eta_min=0.01),
     "LinearLR": dict(start_factor=0.2, end_factor=0.9, total_iters=5),
     "OneCycleLR": dict(max_lr=0.3, total_steps=25, cycle_momentum=False),
+    "ConstantLR": dict(factor=0.3, total_iters=4),
+    "PolynomialLR": dict(total_iters=9, power=1.7),
+    "CosineAnnealingWarmRestarts": dict(T_0=3, T_mult=2, eta_min=0.01),
+    "CyclicLR": dict(base_lr=0.02, max_lr=0.3, step_size_up=3, step_size_down=4, cycle_momentum=False),
     "LambdaLR": dict(lr_lambda=lambda t: 0.9**t),
+    "MultiplicativeLR": dict(lr_lambda=lambda t: 0.95 + 0.01 * t),
     "SequentialLR": dict(milestones=[4]),
     "ReduceLROnPlateau": dict(patience=1, factor=0.5),
 }
@@ -260,7 +265,23 @@ def test_a_schedule_goes_on_from_its_state(name):
             assert rates(fresh) == rates(optimizer)
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEDULES if name not in ("SequentialLR", "ReduceLROnPlateau")])
+# PyTorch's warm restarts forget, given a last_epoch, how many restarts there have been.
+AFTER_LAST_EPOCH = SCHEDULES.keys() - {"SequentialLR", "ReduceLROnPlateau", "CosineAnnealingWarmRestarts"}
+
+
+def test_warm_restarts_go_on_after_last_epoch():
+    optimizers = [optim.SGD([tinytorch.ones(2, requires_grad=True)], lr=0.1) for _ in range(2)]
+    whole = optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizers[0], T_0=3, T_mult=2)
+    for _ in range(7):
+        whole.step()
+    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    resumed = optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizers[1], T_0=3, T_mult=2, last_epoch=6)
+    for _ in range(20):
+        assert rates(optimizers[0]) == rates(optimizers[1])
+        whole.step(), resumed.step()
+
+
+@pytest.mark.parametrize("name", sorted(AFTER_LAST_EPOCH))
 def test_a_schedule_goes_on_after_last_epoch(name):
     """A new schedule on an optimizer that was loaded in the middle; on one that was not, there is nothing to go on from."""
     found = []
@@ -290,6 +311,88 @@ TOGETHER = {
         m.SequentialLR(o, [m.LinearLR(o, 0.25), m.OneCycleLR(o, 0.5, total_steps=20), m.ExponentialLR(o, 0.9)], [3, 7])
     ],
 }
+
+
+VARIANTS = {
+    "LinearLR of no length": ("LinearLR", dict(total_iters=0)),
+    "PolynomialLR of no length": ("PolynomialLR", dict(total_iters=0)),
+    "ConstantLR of no length": ("ConstantLR", dict(total_iters=0)),
+    "warm restarts of one length": ("CosineAnnealingWarmRestarts", dict(T_0=4)),
+    "cycles halved": ("CyclicLR", dict(base_lr=[0.1, 0.2], max_lr=0.4, step_size_up=2, mode="triangular2")),
+    "cycles by steps": ("CyclicLR", dict(base_lr=0.1, max_lr=0.4, step_size_up=3, mode="exp_range", gamma=0.9)),
+    "cycles of a height of one's own": (
+        "CyclicLR",
+        dict(base_lr=0.1, max_lr=0.4, step_size_up=3, scale_fn=lambda x: 1 / (1 + x), scale_mode="iterations"),
+    ),
+    "a function for each group": ("MultiplicativeLR", dict(lr_lambda=[lambda t: 0.9, lambda t: 0.5])),
+    "a sequence that is further": ("SequentialLR", dict(milestones=[4], last_epoch=2)),
+}
+
+
+@pytest.mark.parametrize("case", VARIANTS)
+def test_variants_of_schedules(case):
+    """Rates and momentum of two groups."""
+    name, options = VARIANTS[case]
+    found = []
+    for t, schedules in ((torch, torch.optim.lr_scheduler), (tinytorch, optim.lr_scheduler)):
+        groups = [{"params": [t.ones(2, requires_grad=True)], "lr": lr} for lr in (0.1, 0.3)]
+        optimizer = t.optim.SGD(groups, momentum=0.9)
+        schedule, seen = scheduled(schedules, name, optimizer, **options), []
+        for _ in range(17):
+            seen.append([*rates(optimizer), *(group["momentum"] for group in optimizer.param_groups)])
+            optimizer.step(), schedule.step()
+        found.append(seen)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+
+
+def test_warm_restarts_within_an_epoch():
+    found = []
+    for t, schedules in ((torch, torch.optim.lr_scheduler), (tinytorch, optim.lr_scheduler)):
+        optimizer = t.optim.SGD([t.ones(2, requires_grad=True)], lr=0.1)
+        schedule, seen = schedules.CosineAnnealingWarmRestarts(optimizer, T_0=3, T_mult=2), []
+        for epoch in (0.0, 0.5, 2.5, None, None, 3.0, 7.25, None, 9.0, 11.5, 1.0):
+            optimizer.step(), schedule.step(epoch)
+            seen.append([schedule.last_epoch, schedule.T_cur, schedule.T_i, *rates(optimizer)])
+        found.append(seen)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+
+
+def test_chained_schedules():
+    found = []
+    for t, schedules in ((torch, torch.optim.lr_scheduler), (tinytorch, optim.lr_scheduler)):
+        optimizer = t.optim.SGD([t.ones(2, requires_grad=True)], lr=0.1)
+        parts = [schedules.ConstantLR(optimizer, 0.1, total_iters=4), schedules.ExponentialLR(optimizer, 0.9)]
+        chain, seen = schedules.ChainedScheduler(parts), []
+        for _ in range(9):
+            seen += chain.get_last_lr()
+            optimizer.step(), chain.step()
+        found.append(seen)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in torch.optim.lr_scheduler.__all__ if name != "LRScheduler"])
+def test_every_schedule_is_there_with_pytorchs_options(name):
+    theirs, ours = (inspect.signature(getattr(m.lr_scheduler, name)).parameters for m in (torch.optim, optim))
+    assert list(ours) == list(theirs)
+    assert {k: v.default for k, v in ours.items()} == {k: v.default for k, v in theirs.items()}
+
+
+def test_a_schedule_of_ones_own_by_get_lr():
+    """As PyTorch's documentation has it: get_lr lists the next rates."""
+    found = []
+    for t in (torch, tinytorch):
+
+        class Root(t.optim.lr_scheduler.LRScheduler):
+            def get_lr(self):
+                return [lr / (1 + self.last_epoch) ** 0.5 for lr in self.base_lrs]
+
+        optimizer = t.optim.SGD([t.ones(2, requires_grad=True)], lr=0.1)
+        schedule, seen = Root(optimizer), []
+        for _ in range(5):
+            seen += schedule.get_last_lr()
+            optimizer.step(), schedule.step()
+        found.append(seen)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
 
 
 @pytest.mark.parametrize("by_hand", [None, 4])
@@ -389,6 +492,16 @@ def test_reduce_on_plateau(mode, threshold_mode):
         metric = float((9 - 0.1 * step if mode == "min" else 1 + 0.1 * step) + rng.uniform(-0.3, 0.3))
         a.step(metric), b.step(metric)
         np.testing.assert_allclose(b.get_last_lr(), [g["lr"] for g in theirs.param_groups], rtol=1e-9)
+        for attribute in (
+            "best",
+            "num_bad_epochs",
+            "cooldown_counter",
+            "last_epoch",
+            "patience",
+            "min_lrs",
+            "threshold",
+        ):
+            assert getattr(b, attribute) == getattr(a, attribute), attribute
 
 
 @pytest.mark.parametrize("norm_type", [1, 2, float("inf")])

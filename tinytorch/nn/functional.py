@@ -3,39 +3,31 @@
 Lazy: a name is looked for in the file that builds it when it is first used.
 """
 
-from .. import index, load
+from .. import _lazy
 
-# file: (module that builds it, the names that it has to offer; `relu=functional_relu` is the file's name under PyTorch's)
-SOURCES = {
-    "tensor": (1, "sigmoid tanh"),
-    "nn.layers": (
-        3,
-        """
-        linear gelu relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
-        softmax=functional_softmax log_softmax=functional_log_softmax
-        """,
-    ),
-    "nn.losses": (
-        4,
-        """
-        mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy
-        binary_cross_entropy_with_logits kl_div focal_loss=sigmoid_focal_loss
-        """,
-    ),
-    "nn.normalization": (8, "dropout=functional_dropout batch_norm layer_norm group_norm rms_norm"),
-    "nn.conv": (9, "conv1d conv2d max_pool2d avg_pool2d adaptive_avg_pool2d pad unfold"),
-    "nn.embeddings": (11, "embedding one_hot"),
-    "nn.attention": (12, "scaled_dot_product_attention"),
-}
-NAMES = index(SOURCES)
-
-
-def __getattr__(name):
-    if name not in NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = load("tinytorch", name, *NAMES[name])
-    return value
-
-
-def __dir__():
-    return sorted(NAMES)
+# file: (module that builds it, the names that it has to offer; `relu=functional_relu`: the file's name for it)
+__getattr__, __dir__ = _lazy.attach(
+    __name__,
+    {
+        "tensor": (1, "sigmoid tanh"),
+        "nn.layers": (3, "linear gelu"),
+        "nn.activation": (
+            3,
+            """
+            relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
+            softmax=functional_softmax log_softmax=functional_log_softmax
+            """,
+        ),
+        "nn.losses": (
+            4,
+            """
+            mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy
+            binary_cross_entropy_with_logits kl_div focal_loss=sigmoid_focal_loss
+            """,
+        ),
+        "nn.normalization": (8, "dropout=functional_dropout batch_norm layer_norm group_norm rms_norm"),
+        "nn.conv": (9, "conv1d conv2d max_pool2d avg_pool2d adaptive_avg_pool2d pad unfold"),
+        "nn.embeddings": (11, "embedding one_hot"),
+        "nn.attention": (12, "scaled_dot_product_attention"),
+    },
+)

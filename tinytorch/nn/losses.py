@@ -11,6 +11,8 @@ __all__ = ['reduce', 'check_same_shape', 'check_tensors', 'mse_loss', 'huber_los
            'KLDivLoss']
 
 # %% ../../solutions/04_losses/04_losses.ipynb #fa34613f
+from functools import partial
+
 import numpy as np
 from ..tensor import Operation, Tensor, log, maximum, sigmoid
 from ..autograd import derivative
@@ -22,7 +24,7 @@ def reduce(values, reduction):
 
     values: Tensor of any shape, the losses
     reduction: "none" (returned as they are), "sum" or "mean" (0-d Tensors)
-    Raises ValueError for any other reduction; the message lists the three names.
+    Gradients pass through each of them. Raises ValueError for any other reduction; the message lists the three names.
     """
     ### BEGIN SOLUTION
     if reduction == "none":
@@ -87,15 +89,14 @@ def softmax_cross_entropy_forward(logits, target):
     """Row-wise -log softmax(logits)[target], finite for logits of any size.
 
     logits: float array (N, C); target: integer array (N,) with values in [0, C).
-    Returns, in logits' dtype: the losses (N,); e (N, C), the exponentials of each row's logits minus their
-    maximum; total (N,), the
-    row sums of e. logits is not changed.
+    Returns, in logits' dtype: the losses (N,); e (N, C), the exponentials of each row's logits minus their maximum;
+    total (N,), the row sums of e. logits is not changed.
     """
     ### BEGIN SOLUTION
-    e = logits - logits.max(1, keepdims=True)                              # (N, C)
-    picked = e[np.arange(len(target)), target]                             # (N,)
+    e = logits - logits.max(1, keepdims=True)  # (N, C)
+    picked = e[np.arange(len(target)), target]  # (N,)
     np.exp(e, out=e)
-    total = e.sum(1)                                                       # (N,)
+    total = e.sum(1)  # (N,)
     return np.log(total) - picked, e, total
     ### END SOLUTION
 
@@ -104,35 +105,30 @@ def softmax_cross_entropy_backward(g, e, total, target):
     """The gradient with respect to the logits: g * (p - onehot(target)), row by row, where p = e / total.
 
     g: array (N,), the gradient of each loss, not changed; e (N, C) and total (N,): from the forward; target: (N,).
-    Returns e, overwritten with the gradient.
+    Returns e, overwritten with the gradient, in its own dtype.
     """
     ### BEGIN SOLUTION
-    e *= (g / total)[:, None]                                              # (N, C)
+    e *= (g / total)[:, None]  # (N, C)
     e[np.arange(len(target)), target] -= g
     return e
     ### END SOLUTION
 
 # %% ../../solutions/04_losses/04_losses.ipynb #4d102001
-@Operation
-def softmax_cross_entropy(logits, *, target, saved):
-    """-log softmax(logits)[target] for each row: logits (N, C), target integer array (N,), saved an empty list;
-    Tensor (N,).
-    """
-    losses, *kept = softmax_cross_entropy_forward(logits, target)
-    saved += kept
-    return losses
+@partial(Operation, keeps="e total")
+def softmax_cross_entropy(logits, *, target, keep=False):
+    """-log softmax(logits)[target] for each row: logits (N, C), target integer array (N,); Tensor (N,)."""
+    losses, e, total = softmax_cross_entropy_forward(logits, target)
+    return (losses, e, total) if keep else losses
 
 
-def _softmax_cross_entropy_derivative(g, logits, target, saved):
-    if isinstance(g, Tensor):
-        onehot = np.eye(logits.shape[1], dtype=logits.dtype)[target]
-        return (log_softmax(logits, dim=1).exp() - onehot) * g.unsqueeze(1)
-    e, total = saved or softmax_cross_entropy_forward(logits, target)[1:]
-    saved.clear()  # e becomes the gradient
-    return softmax_cross_entropy_backward(g, e, total, target)
+def _softmax_cross_entropy_derivative(g, logits, e, total, target):
+    if e is not None:
+        return softmax_cross_entropy_backward(g, e, total, target)
+    onehot = np.eye(logits.shape[1], dtype=logits.dtype)[target]
+    return (log_softmax(logits, dim=1).exp() - onehot) * g.unsqueeze(1)
 
 
-derivative(softmax_cross_entropy, "x", _softmax_cross_entropy_derivative)
+derivative(softmax_cross_entropy, "x e total", _softmax_cross_entropy_derivative)
 
 # %% ../../solutions/04_losses/04_losses.ipynb #04-5-solution
 def weighted_losses(losses, target, weight=None, ignore_index=-100, reduction="mean"):
@@ -144,7 +140,7 @@ def weighted_losses(losses, target, weight=None, ignore_index=-100, reduction="m
     (NaN when everything is ignored, as in PyTorch).
     """
     ### BEGIN SOLUTION
-    kept = target != ignore_index                                          # (N,)
+    kept = target != ignore_index  # (N,)
     scale = kept.astype(losses.dtype)
     if weight is not None:
         scale = scale * weight[np.where(kept, target, 0)]
@@ -159,8 +155,8 @@ def soft_cross_entropy(logits, target, weight=None, label_smoothing=0.0):
     """Per-sample cross-entropy against target distributions.
 
     logits: Tensor (N, C); target: Tensor or float array (N, C), each row a distribution
-    weight: float array (C,) or None; label_smoothing in [0, 1]. Returns a Tensor (N,). Finite for logits of any
-        size: use log_softmax.
+    weight: float array (C,) or None; label_smoothing in [0, 1]
+    Returns a Tensor (N,), finite for logits of any size: use log_softmax.
     """
     ### BEGIN SOLUTION
     target = target * (1 - label_smoothing) + label_smoothing / logits.shape[1]
@@ -179,7 +175,7 @@ def softplus(x):
 
 
 def softplus_to_input(g, x):
-    """The gradient for softplus's input: g times its slope at x. Both arrays or both Tensors; `sigmoid` takes either."""
+    """The gradient for softplus's input: g times its slope at x. Arrays or Tensors; `sigmoid` takes either."""
     ### BEGIN SOLUTION
     return g * sigmoid(x)
     ### END SOLUTION
@@ -191,9 +187,9 @@ derivative(softplus, "x", softplus_to_input)
 def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
     """Binary cross-entropy of logits.
 
-    input: Tensor of logits, any shape; target: Tensor of that shape with values in [0, 1] (ValueError for another shape)
-    weight: Tensor, broadcast over the elements' losses; pos_weight: Tensor, broadcast, multiplies the loss of
-        the positive part only
+    input: Tensor of logits, any shape; target: Tensor of that shape with values in [0, 1] (ValueError for another)
+    weight: Tensor, broadcast over the elements' losses; pos_weight: Tensor, broadcast, multiplies the loss of the
+        positive part only
     Finite at logits of 1e4. Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
     check_same_shape(input, target)
@@ -207,10 +203,9 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
 def kl_div(input, target, reduction="mean", log_target=False):
     """Kullback-Leibler divergence of `target` from exp(input), elementwise before the reduction.
 
-    input: Tensor of log-probabilities; target: Tensor of that shape (ValueError otherwise), probabilities, or
-        their logarithms if log_target
-    reduction: as in `reduce`, or "batchmean": the sum divided by the number of samples. A target of exactly 0
-        contributes 0.
+    input: Tensor of log-probabilities; target: Tensor of that shape (ValueError otherwise), probabilities, or their
+        logarithms if log_target. A target of exactly 0 contributes 0.
+    reduction: as in `reduce`, or "batchmean": the sum divided by the number of `samples`, which is given
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
     """
     check_same_shape(input, target)
@@ -233,7 +228,7 @@ def sigmoid_focal_loss(inputs, targets, alpha=0.25, gamma=2.0, reduction="none")
     inputs: Tensor of logits; targets: Tensor of 0 and 1 of the same shape (ValueError otherwise)
     alpha: weight of the positives in [0, 1], or negative for no weighting; gamma: the focusing exponent.
     Sources: https://arxiv.org/abs/1708.02002,
-        https://docs.pytorch.org/vision/stable/generated/torchvision.ops.sigmoid_focal_loss.html
+    https://docs.pytorch.org/vision/stable/generated/torchvision.ops.sigmoid_focal_loss.html
     """
     ### BEGIN SOLUTION
     losses = binary_cross_entropy_with_logits(inputs, targets, reduction="none")
@@ -262,9 +257,7 @@ def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
 
 
 def binary_cross_entropy(input, target, weight=None, reduction="mean"):
-    """Binary cross-entropy of probabilities in [0, 1]; logarithms are clamped at -100, as PyTorch does, so 0
-    and 1 are finite.
-    """
+    """Binary cross-entropy of probabilities in [0, 1]; logarithms are clamped at -100, so 0 and 1 are finite."""
     check_same_shape(input, target)
     for name, x in (("input", input.array), ("target", target.array)):
         outside = x[~((x >= 0) & (x <= 1))]
@@ -279,7 +272,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
 
 @Operation
 def _bernoulli_surprise(p, y):
-    """-(y log p + (1 - y) log(1 - p)): one operation, because the gradients of its two parts are infinite at 0 and 1."""
+    """-(y log p + (1 - y) log(1 - p)): one operation, as the gradients of its two parts are infinite at 0 and 1."""
     with np.errstate(divide="ignore"):
         return -(y * np.log(p).clip(-100) + (1 - y) * np.log1p(-p).clip(-100))
 
@@ -293,7 +286,7 @@ derivative(
 
 # %% ../../solutions/04_losses/04_losses.ipynb #cfbaf3a9
 def _class_indices(input, target, ignore_index):
-    """The indices as an array, after checking dtype, shape and range against input of shape (N, C, d1, ...) or (C,)."""
+    """The indices as an array, checked for dtype, shape and range against input of shape (N, C, d1, ...) or (C,)."""
     indices, expected = target.array, tuple(_places(input))
     if indices.dtype.kind not in "iu":
         raise RuntimeError(f"class indices must be integers, got {indices.dtype}: convert with target.long()")
@@ -306,8 +299,8 @@ def _class_indices(input, target, ignore_index):
     valid = (indices == ignore_index) | ((indices >= 0) & (indices < classes))
     if not valid.all():
         raise IndexError(
-            f"target {indices[~valid].flat[0]} is out of bounds: with {classes} classes, targets are 0 to {classes - 1}; "
-            "check the labels, or set ignore_index"
+            f"target {indices[~valid].flat[0]} is out of bounds: with {classes} classes, targets are 0 to "
+            f"{classes - 1}; check the labels, or set ignore_index"
         )
     return indices
 
@@ -318,18 +311,19 @@ def _places(input):
 
 
 def _check_classes(name, input, target, weight):
-    """TypeError for no Tensors; RuntimeError for integers, a single number, or a weight that has not one number
-    per class.
-    """
+    """TypeError for no Tensors; RuntimeError for integers, a single number, or a weight without one number a class."""
     check_tensors(input=input, target=target)
     if input.dtype.kind != "f" or not input.ndim:
         raise RuntimeError(
-            f"{name}: input must be floating-point numbers of shape (C,), (N, C) or (N, C, d1, ...), got {input.dtype} of shape "
-            f"{tuple(input.shape)}: convert with .float(), or reshape"
+            f"{name}: input must be floating-point numbers of shape (C,), (N, C) or (N, C, d1, ...), got {input.dtype} "
+            f"of shape {tuple(input.shape)}: convert with .float(), or reshape"
         )
     classes = input.shape[min(1, input.ndim - 1)]
     if weight is not None and tuple(weight.shape) != (classes,):
-        raise RuntimeError(f"{name}: weight must have one number for each of {classes} classes, got shape {tuple(weight.shape)}: check it")
+        raise RuntimeError(
+            f"{name}: weight must have one number for each of {classes} classes, "
+            f"got shape {tuple(weight.shape)}: check it"
+        )
 
 
 def _rows(input):
@@ -337,7 +331,7 @@ def _rows(input):
     if input.ndim == 2:
         return input
     if input.ndim > 2:
-        input = input.movedim(1, -1)                                     # (N, d1, ..., C)
+        input = input.movedim(1, -1)  # (N, d1, ..., C)
     return input.reshape(-1, input.shape[-1])
 
 
@@ -360,12 +354,14 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         raise RuntimeError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
     if target.dtype.kind == "f":
         if ignore_index >= 0:
-            raise RuntimeError(f"ignore_index is for class indices, got {ignore_index} with a float target: convert with target.long()")
+            raise RuntimeError(
+                f"ignore_index is for class indices, got {ignore_index} with a float target: convert with target.long()"
+            )
         return _distribution_cross_entropy(input, target, _array(weight), reduction, label_smoothing)
     indices, logits, weight = _class_indices(input, target, ignore_index), _rows(input), _array(weight)
     shape, indices = indices.shape, indices.reshape(-1)
     ignored = indices == ignore_index
-    losses = softmax_cross_entropy(logits, target=np.where(ignored, 0, indices), saved=[])
+    losses = softmax_cross_entropy(logits, target=np.where(ignored, 0, indices))
     # filled, not only weighed with 0: of an infinite loss, or of a mean's infinite gradient, 0 * inf would make NaN
     loss = weighted_losses(losses.masked_fill(ignored, 0.0), indices, weight, ignore_index, reduction)
     if label_smoothing:
@@ -385,13 +381,13 @@ def _smoothing(logits, indices, weight, ignored, reduction):
 def _distribution_cross_entropy(input, target, weight, reduction, label_smoothing):
     if input.shape != target.shape:
         raise RuntimeError(
-            f"a float target holds class probabilities and must have the input's shape {tuple(input.shape)}, got {tuple(target.shape)}: "
-            "convert class indices with target.long()"
+            f"a float target holds class probabilities and must have the input's shape {tuple(input.shape)}, "
+            f"got {tuple(target.shape)}: convert class indices with target.long()"
         )
     losses = soft_cross_entropy(_rows(input), _rows(target), weight, label_smoothing)
     return reduce(losses.reshape(_places(input)), reduction)
 
-
+# %% ../../solutions/04_losses/04_losses.ipynb #30a5369c
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     """Negative log-likelihood of log-probabilities: input and target shaped as for cross_entropy with class indices."""
     _check_classes("nll_loss", input, target, weight)
@@ -404,7 +400,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
 
 # %% ../../solutions/04_losses/04_losses.ipynb #9a6208ca
 class _Loss(Module):
-    """A loss function with its options as attributes; the weights among them are buffers, so they move and save with the model."""
+    """A loss function with its options as attributes; weights among them are buffers: they move with the model."""
 
     def __init__(self, function, reduction, buffers=None, **options):
         super().__init__()
@@ -451,7 +447,8 @@ class CrossEntropyLoss(_Loss):
     """cross_entropy as a Module."""
 
     def __init__(self, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-        super().__init__(cross_entropy, reduction, {"weight": weight}, ignore_index=ignore_index, label_smoothing=label_smoothing)
+        options = dict(ignore_index=ignore_index, label_smoothing=label_smoothing)
+        super().__init__(cross_entropy, reduction, {"weight": weight}, **options)
 
 
 class NLLLoss(_Loss):

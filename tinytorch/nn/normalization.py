@@ -4,18 +4,18 @@
 
 # %% auto #0
 __all__ = ['mean_product', 'standardize_forward', 'standardize_backward', 'standardize', 'scaled_standardize',
-           'standardize_affine', 'in_float32', 'check_floats', 'check_normalized', 'check_channels', 'layer_norm',
-           'group_norm', 'rms_norm', 'update_running', 'batch_norm', 'dropout', 'residual', 'rerun',
-           'recomputed_gradients', 'CheckpointFunction', 'checkpoint', 'functional_dropout', 'Dropout', 'LayerNorm',
-           'RMSNorm', 'GroupNorm', 'BatchNorm1d', 'BatchNorm2d', 'Residual']
+           'standardize_affine', 'layer_norm', 'group_norm', 'rms_norm', 'update_running', 'batch_norm', 'dropout',
+           'residual', 'rerun', 'recomputed_gradients', 'CheckpointFunction', 'checkpoint', 'functional_dropout',
+           'Dropout', 'LayerNorm', 'RMSNorm', 'GroupNorm', 'BatchNorm1d', 'BatchNorm2d', 'Residual']
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #097950d5
 import math
-from functools import wraps
+from functools import partial
 import numpy as np
-from ..tensor import Operation, Tensor, float16, ones, random_source, zeros
+from ..tensor import Operation, Tensor, ones, random_source, zeros
 from ..operations import get_rng_state, ones_like, set_rng_state
 from ..autograd import Function, derivative, enable_grad
+from .checks import by_channel, check_channels, check_normalized, in_float32
 from .layers import Module, Parameter
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #58679720
@@ -31,11 +31,10 @@ def mean_product(a, b, axes):
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-1-solution
 def standardize_forward(x, axes, eps):
-    """(x - mean) / sqrt(var + eps), with the mean and the biased variance taken over the axes. In place on the
-    one new array.
+    """(x - mean) / sqrt(var + eps), mean and biased variance taken over the axes; in place on the one new array.
 
-    x: float array, not changed; axes: tuple of ints. Returns xhat (x's shape), mean and var (with the reduced
-        axes kept as 1), all of x's dtype.
+    x: float array, not changed; axes: tuple of ints. Returns xhat (x's shape), mean and var (with the reduced axes
+        kept as 1), all of x's dtype.
     """
     ### BEGIN SOLUTION
     mean = x.mean(axes, keepdims=True)
@@ -49,7 +48,7 @@ def standardize_forward(x, axes, eps):
 def standardize_backward(g, xhat, var, axes, eps):
     """The gradient of standardize_forward with respect to x.
 
-    g, xhat: arrays of one shape, g is not changed; var with its axes kept. Returns xhat, overwritten with the gradient.
+    g, xhat: arrays of one shape, g is not changed; var with its axes kept. Returns xhat, overwritten.
     """
     ### BEGIN SOLUTION
     xhat *= -mean_product(g, xhat, axes)
@@ -60,18 +59,23 @@ def standardize_backward(g, xhat, var, axes, eps):
     ### END SOLUTION
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #b4c1f26a
-@Operation
-def standardize(x, *, axes, eps, saved):
-    """x standardised over the axes (a tuple): one operation with its known gradient. saved: an empty list."""
-    saved += standardize_forward(x, axes, eps)
-    return saved[0]
+@partial(Operation, keeps="mean var")
+def standardize(x, *, axes, eps, watch=None, keep=False):
+    """x standardised over the axes (a tuple): one operation with its known gradient.
+
+    watch: a function that is told the mean and the variance of every call
+    """
+    xhat, mean, var = standardize_forward(x, axes, eps)
+    if watch is not None:
+        watch(mean, var)
+    return (xhat, mean, var) if keep else xhat
 
 
-def _standardize_derivative(g, x, axes, eps, saved):
-    if isinstance(g, Tensor):
-        xhat, rstd = _standardized(x, axes, eps)
-        return (g - g.mean(axes, keepdim=True) - xhat * (g * xhat).mean(axes, keepdim=True)) * rstd
-    return standardize_backward(g, saved[0].copy(), saved[2], axes, eps)  # a copy: xhat is the user's result
+def _standardize_to_x(g, x, mean, var, axes, eps, **options):
+    if var is not None:
+        return standardize_backward(g, (x - mean) * (1 / np.sqrt(var + eps)), var, axes, eps)
+    xhat, rstd = _standardized(x, axes, eps)
+    return (g - g.mean(axes, keepdim=True) - xhat * (g * xhat).mean(axes, keepdim=True)) * rstd
 
 
 def _standardized(x, axes, eps):
@@ -81,47 +85,42 @@ def _standardized(x, axes, eps):
     return centred * rstd, rstd
 
 
-derivative(standardize, "x", _standardize_derivative)
+derivative(standardize, "x mean var", _standardize_to_x)
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #95a75bb5
-@Operation
-def scaled_standardize(weight, bias, x, *, axes, eps, saved):
-    """standardize(x) * weight + bias; weight and bias broadcast over x. saved: an empty list."""
-    saved += standardize_forward(x, axes, eps)
-    out = saved[0] * weight
+@partial(Operation, keeps="xhat var")
+def scaled_standardize(weight, bias, x, *, axes, eps, watch=None, keep=False):
+    """standardize(x) * weight + bias; weight and bias broadcast over x."""
+    xhat, mean, var = standardize_forward(x, axes, eps)
+    if watch is not None:
+        watch(mean, var)
+    out = xhat * weight
     out += bias
-    return out
+    return (out, xhat, var) if keep else out
 
 
-def _to_weight(g, weight, x, axes, eps, saved):
-    if isinstance(g, Tensor):
+def _to_weight(g, weight, x, xhat, var, axes, eps, **options):
+    if xhat is None:
         return g * _standardized(x, axes, eps)[0]
-    if not saved:
-        saved += standardize_forward(x, axes, eps)
     first = x.ndim - weight.ndim
     stretched = tuple(i for i in range(x.ndim) if i < first or weight.shape[i - first] == 1)
-    return mean_product(g, saved[0], stretched) * np.asarray(x.size / max(1, weight.size), x.dtype)
+    return mean_product(g, xhat, stretched) * np.asarray(x.size / max(1, weight.size), x.dtype)
 
 
-def _to_x(g, weight, x, axes, eps, saved):
-    if isinstance(g, Tensor):
-        return _standardize_derivative(g * weight, x, axes, eps, saved)
-    xhat, _, var = saved or standardize_forward(x, axes, eps)
-    saved.clear()  # xhat becomes the gradient
-    return standardize_backward(g * weight, xhat, var, axes, eps)
+def _to_x(g, weight, x, xhat, var, axes, eps, **options):
+    if xhat is None:
+        return _standardize_to_x(g * weight, x, None, None, axes, eps)
+    return standardize_backward(g * weight, xhat, var, axes, eps)  # xhat becomes the gradient
 
 
-derivative(scaled_standardize, "weight x", _to_weight, lambda g, weight, x, **options: g, _to_x)
+derivative(scaled_standardize, "weight x xhat var", _to_weight, lambda g, weight, x, *kept, **options: g, _to_x)
 
 
-def standardize_affine(x, axes, eps, weight=None, bias=None, saved=None):
-    """standardize(x), then * weight and + bias where they are given. saved: an empty list, which gets xhat,
-    mean and var.
-    """
-    saved = [] if saved is None else saved
+def standardize_affine(x, axes, eps, weight=None, bias=None, watch=None):
+    """standardize(x), then * weight and + bias where they are given. watch: see `standardize`."""
     if weight is not None and bias is not None:
-        return scaled_standardize(weight, bias, x, axes=axes, eps=eps, saved=saved)
-    return _affine(standardize(x, axes=axes, eps=eps, saved=saved), weight, bias)
+        return scaled_standardize(weight, bias, x, axes=axes, eps=eps, watch=watch)
+    return _affine(standardize(x, axes=axes, eps=eps, watch=watch), weight, bias)
 
 
 def _affine(out, weight, bias):
@@ -129,55 +128,6 @@ def _affine(out, weight, bias):
     if weight is not None:
         out = out * weight
     return out if bias is None else out + bias
-
-# %% ../../solutions/08_normalization/08_normalization.ipynb #288a1c51
-def in_float32(function):
-    """The function, computed in float32 when its input is float16; the result is float16 again. For any other input, as it is."""
-
-    @wraps(function)
-    def computed(input, *arguments, **options):
-        if not isinstance(input, Tensor) or input.dtype != float16:
-            return function(input, *arguments, **options)
-        return function(input.float(), *arguments, **options).half()
-
-    return computed
-
-
-def check_floats(input):
-    """RuntimeError when input is not a floating-point Tensor."""
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"normalisation needs floating-point numbers, got {input.dtype}: convert with .float()")
-
-
-def check_normalized(input, normalized_shape, **parameters):
-    """RuntimeError when input does not end in normalized_shape (a tuple: TypeError), or a parameter that is not
-    None is not of that shape.
-    """
-    check_floats(input)
-    if not isinstance(normalized_shape, (tuple, list)):
-        raise TypeError(f"normalized_shape must be a tuple, got {normalized_shape!r}: write ({normalized_shape},)")
-    wanted = tuple(normalized_shape)
-    if input.ndim < len(wanted) or tuple(input.shape[input.ndim - len(wanted) :]) != wanted:
-        raise RuntimeError(
-            f"expected an input whose last dimensions are normalized_shape={list(wanted)}, got shape {list(input.shape)}: "
-            "pass the sizes of the input's last dimensions"
-        )
-    for name, p in parameters.items():
-        if p is not None and tuple(p.shape) != wanted:
-            raise RuntimeError(f"expected {name} of normalized_shape={list(wanted)}, got shape {list(p.shape)}: reshape it")
-
-
-def check_channels(input, **parameters):
-    """RuntimeError when input is not (N, C, *), or a parameter that is not None is not (C,)."""
-    check_floats(input)
-    if input.ndim < 2:
-        raise RuntimeError(f"expected an input of shape (N, C, ...), got shape {list(input.shape)}: use unsqueeze for the missing ones")
-    for name, p in parameters.items():
-        if p is not None and tuple(p.shape) != (input.shape[1],):
-            raise RuntimeError(
-                f"expected {name} with one number for each of {input.shape[1]} channels of an input of shape {list(input.shape)}, "
-                f"got shape {list(p.shape)}: check the number of features"
-            )
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-3-solution
 @in_float32
@@ -195,23 +145,22 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
 
 @in_float32
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
-    """Standardise each sample over each of num_groups groups of consecutive channels (and space), then scale
-    and shift by channel.
+    """Standardise each sample over num_groups groups of consecutive channels (and space), then scale, shift by channel.
 
     input: Tensor (N, C, *); weight, bias: Tensors (C,) or None
-    Raises RuntimeError when num_groups does not divide C, naming both. Source: https://arxiv.org/abs/1803.08494
+    Raises RuntimeError when num_groups does not divide C. Source: https://arxiv.org/abs/1803.08494
     """
     check_channels(input, weight=weight, bias=bias)
     ### BEGIN SOLUTION
     N, C = input.shape[:2]
     if C % num_groups:
         raise RuntimeError(
-            f"expected a number of channels that num_groups={num_groups} divides, got input of shape {list(input.shape)}: "
-            "choose another number of groups"
+            f"expected a number of channels that num_groups={num_groups} divides, "
+            f"got input of shape {list(input.shape)}: choose another number of groups"
         )
     grouped = input.reshape(N * num_groups, math.prod(input.shape[1:]) // num_groups)  # (N * G, C/G * space)
-    out = standardize(grouped, axes=(1,), eps=eps, saved=[]).reshape(*input.shape)
-    return _affine(out, _by_channel(weight, input.ndim), _by_channel(bias, input.ndim))
+    out = standardize(grouped, axes=(1,), eps=eps).reshape(*input.shape)
+    return _affine(out, by_channel(weight, input.ndim), by_channel(bias, input.ndim))
     ### END SOLUTION
 
 
@@ -229,18 +178,12 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return out if weight is None else out * weight
     ### END SOLUTION
 
-
-def _by_channel(p, ndim):
-    """(C,) -> (C, 1, ..., 1), to broadcast over a Tensor (N, C, *) of ndim dimensions."""
-    return None if p is None else p.reshape(-1, *[1] * (ndim - 2))
-
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-4-solution
 def update_running(running_mean, running_var, mean, var, n, momentum):
     """Move the running statistics towards a batch's, in place: running = (1 - momentum) * running + momentum * batch.
 
-    running_mean, running_var: arrays (C,); mean, var: arrays (C,), the batch's mean and *biased* variance of n
-        values per channel.
-    The running variance follows the unbiased variance, var * n / (n - 1).
+    running_mean, running_var: arrays (C,); mean, var: arrays (C,), the batch's mean and *biased* variance of n values
+        per channel. The running variance follows the unbiased variance, var * n / (n - 1).
     """
     ### BEGIN SOLUTION
     running_mean += momentum * (mean - running_mean)
@@ -252,43 +195,43 @@ def update_running(running_mean, running_var, mean, var, n, momentum):
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Normalise each channel of a Tensor (N, C, *), then scale and shift by channel.
 
-    running_mean, running_var: Tensors (C,), or both None in training. In training the batch's own statistics are
-        used, and the running ones, if any, are updated in place; otherwise the running ones are used, as constants.
+    running_mean, running_var: Tensors (C,), or both None in training. In training the batch's own statistics are used,
+        and the running ones, if any, are updated in place; otherwise the running ones are used, as constants.
     weight, bias: Tensors (C,) or None. Raises ValueError when there is only one value per channel to train on.
     Source: https://arxiv.org/abs/1502.03167
     """
     check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if (running_mean is None) != (running_var is None):
-        raise ValueError("running_mean and running_var must be given together, got one of them: pass both, or None for both")
+        raise ValueError("running_mean and running_var must be given together: pass both, or None for both")
     if running_mean is None and not training:
-        raise RuntimeError("running_mean must be defined in evaluation mode, got None: pass the running statistics, or training=True")
+        raise RuntimeError("running_mean must be defined in evaluation mode: pass both statistics, or training=True")
     ### BEGIN SOLUTION
     axes = (0, *range(2, input.ndim))
-    weight, bias = _by_channel(weight, input.ndim), _by_channel(bias, input.ndim)
+    weight, bias = by_channel(weight, input.ndim), by_channel(bias, input.ndim)
     if not training:
-        rstd = _by_channel((running_var.detach() + eps) ** -0.5, input.ndim)
-        return _affine((input - _by_channel(running_mean.detach(), input.ndim)) * rstd, weight, bias)
+        rstd = by_channel((running_var.detach() + eps) ** -0.5, input.ndim)
+        return _affine((input - by_channel(running_mean.detach(), input.ndim)) * rstd, weight, bias)
     n = input.numel() / input.shape[1]
     if n < 2:
         raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {list(input.shape)}: use a larger batch, or eval()"
+            f"Expected more than 1 value per channel when training, got input size {list(input.shape)}: "
+            "use a larger batch, or eval()"
         )
-    saved = []
-    out = standardize_affine(input, axes, eps, weight, bias, saved)
-    if running_mean is not None:
-        mean, var = (x.reshape(running_mean.shape) for x in saved[1:])
-        update_running(running_mean.array, running_var.array, mean, var, n, momentum)
-    return out
+
+    def update(mean, var):
+        update_running(running_mean.array, running_var.array, mean.reshape(-1), var.reshape(-1), n, momentum)
+
+    return standardize_affine(input, axes, eps, weight, bias, None if running_mean is None else update)
     ### END SOLUTION
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-5-solution
 def dropout(input, p=0.5, training=True, generator=None):
-    """Zero each element with probability p and scale the rest by 1 / (1 - p); in evaluation, or with p = 0,
-    return the input itself.
+    """Zero each element with probability p and scale the rest by 1 / (1 - p), in the input's dtype.
 
-    input: float Tensor of any shape; generator: a tinytorch Generator, by default the global one. Draw with
-        random_source(generator).random(shape, dtype="float32") and drop where it is < p.
-    Raises ValueError for p outside [0, 1]; p = 1 gives zeros. Source: https://jmlr.org/papers/v15/srivastava14a.html
+    In evaluation, or with p = 0, the input itself is returned; p = 1 gives zeros. ValueError for p outside [0, 1].
+    input: float Tensor of any shape, not changed; generator: a tinytorch Generator, by default the global one. Draw
+        with random_source(generator).random(shape, dtype="float32") and drop where it is < p.
+    Source: https://jmlr.org/papers/v15/srivastava14a.html
     """
     ### BEGIN SOLUTION
     if not 0 <= p <= 1:
@@ -303,29 +246,28 @@ def dropout(input, p=0.5, training=True, generator=None):
 def residual(x, body, shortcut=None):
     """shortcut(x) + body(x), where no shortcut means x itself.
 
-    x: Tensor; body, shortcut: callables on Tensors. Raises RuntimeError, naming both shapes, when they differ:
-        broadcasting would hide the mistake.
+    x: Tensor; body, shortcut: callables on Tensors. x, and what these return, is not changed. RuntimeError when the two
+        shapes differ: broadcasting would hide the mistake.
     Source: https://arxiv.org/abs/1512.03385
     """
     ### BEGIN SOLUTION
     straight, change = x if shortcut is None else shortcut(x), body(x)
     if straight.shape != change.shape:
         raise RuntimeError(
-            f"a residual adds equal shapes, but the shortcut gave {tuple(straight.shape)} and the body {tuple(change.shape)}; "
-            "give a shortcut that projects, for example Linear(in_features, out_features)"
+            f"a residual adds equal shapes, but the shortcut gave {tuple(straight.shape)} and the body "
+            f"{tuple(change.shape)}; give a shortcut that projects, for example Linear(in_features, out_features)"
         )
     return straight + change
     ### END SOLUTION
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-7-solution
 def rerun(function, inputs, state):
-    """Run function again with gradients on, from the random state of its first run; the present random state is
-    put back after it.
+    """Run function again with gradients on, from the random state of its first run; then put the present one back.
 
-    function: callable on Tensors that returns one Tensor; inputs: list of Tensors; state: what get_rng_state()
-        gave before the first run
-    Returns (leaves, output). The leaves are the inputs detached, requiring grad where the inputs did: the
-    gradient stops there.
+    function: callable on Tensors that returns one Tensor; inputs: list of Tensors; state: what get_rng_state() gave
+        before the first run
+    Returns (leaves, output). The leaves are the inputs detached, requiring grad where the inputs did: the gradient
+    stops there.
     """
     ### BEGIN SOLUTION
     present = get_rng_state()
@@ -340,7 +282,7 @@ def rerun(function, inputs, state):
 
 
 def recomputed_gradients(function, inputs, state, g):
-    """The gradients of the inputs (None where there is none), by running function again and going back through it from g.
+    """The gradients of the inputs (None where there is none), by running function again and going back from g.
 
     Parameters that function uses get their gradients on the way, added to their .grad, as in any backward.
     """
@@ -354,7 +296,8 @@ def recomputed_gradients(function, inputs, state, g):
 class CheckpointFunction(Function):
     """One node for a whole block: forward keeps the inputs and the random state, backward runs the block again."""
 
-    reentrant = True  # that backward reaches the block's parameters by itself, where autograd.grad() could not tell them apart
+    # Its backward reaches the block's parameters by itself, where autograd.grad() could not tell them apart.
+    reentrant = True
 
     @staticmethod
     def forward(ctx, switch, function, *inputs):
@@ -362,7 +305,10 @@ class CheckpointFunction(Function):
         ctx.save_for_backward(*inputs)
         out = function(*inputs)
         if not isinstance(out, Tensor):
-            raise TypeError(f"checkpoint: the function must return one Tensor, got {type(out).__name__}: use cat(...) for several Tensors")
+            raise TypeError(
+                f"checkpoint: the function must return one Tensor, got {type(out).__name__}: "
+                "use cat(...) for several Tensors"
+            )
         return out
 
     @staticmethod
@@ -381,7 +327,9 @@ def checkpoint(function, *inputs, use_reentrant=None):
     Sources: https://arxiv.org/abs/1604.06174, https://docs.pytorch.org/docs/stable/checkpoint.html
     """
     if not callable(function):
-        raise TypeError(f"checkpoint takes a function and then its inputs, got {type(function).__name__}: call checkpoint(block, x)")
+        raise TypeError(
+            f"checkpoint takes a function and then its inputs, got {type(function).__name__}: call checkpoint(block, x)"
+        )
     others = {i: x for i, x in enumerate(inputs) if not isinstance(x, Tensor)}
 
     def on_tensors(*tensors):
@@ -417,7 +365,7 @@ class Dropout(Module):
     def extra_repr(self):
         return f"p={self.p}, inplace={self.inplace}"
 
-
+# %% ../../solutions/08_normalization/08_normalization.ipynb #35702e41
 class LayerNorm(Module):
     """layer_norm with learned weight and bias."""
 
@@ -459,7 +407,8 @@ class GroupNorm(Module):
         super().__init__()
         if num_channels % num_groups:
             raise ValueError(
-                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups}): choose another number of groups"
+                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups}): "
+                "choose another number of groups"
             )
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.weight = Parameter(ones(num_channels)) if affine else None
@@ -469,7 +418,8 @@ class GroupNorm(Module):
         return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self):
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+        has_bias = self.bias is not None
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={has_bias}"
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #a978f8cd
 class BatchNorm1d(Module):
@@ -490,7 +440,9 @@ class BatchNorm1d(Module):
     def forward(self, input):
         if input.ndim not in self.dimensions:
             allowed = " or ".join(f"{n}D" for n in self.dimensions)
-            raise ValueError(f"expected {allowed} input (got {input.ndim}D input of shape {list(input.shape)}): reshape it")
+            raise ValueError(
+                f"expected {allowed} input (got {input.ndim}D input of shape {list(input.shape)}): reshape it"
+            )
         if input.shape[1] != self.num_features:
             raise RuntimeError(
                 f"expected {self.num_features} channels in dimension 1, got input of shape {list(input.shape)}: "
@@ -501,7 +453,8 @@ class BatchNorm1d(Module):
             self.num_batches_tracked.array += 1
             momentum = 1 / int(self.num_batches_tracked) if momentum is None else momentum  # None: the plain average
         training = self.training or self.running_mean is None
-        return batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps)
+        running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
+        return batch_norm(input, *running, *affine, training, momentum, self.eps)
 
     def extra_repr(self):
         return (
@@ -515,7 +468,7 @@ class BatchNorm2d(BatchNorm1d):
 
     dimensions = (4,)
 
-
+# %% ../../solutions/08_normalization/08_normalization.ipynb #dc285c54
 class Residual(Module):
     """residual as a Module: shortcut(x) + body(x)."""
 

@@ -1,15 +1,5 @@
-"""Helpers under PyTorch's names: `tinytorch.utils.data`, `tinytorch.utils.checkpoint`. Each is imported when it is asked for."""
+"""Helpers under PyTorch's names: `tinytorch.utils.data`, `tinytorch.utils.checkpoint`."""
 
-from importlib import import_module
+from .. import _lazy
 
-NAMES = ("checkpoint", "data")
-
-
-def __getattr__(name):
-    if name not in NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f".{name}", __name__)
-
-
-def __dir__():
-    return list(NAMES)
+__getattr__, __dir__ = _lazy.attach(__name__, packages={"checkpoint": 0, "data": 0})

@@ -11,18 +11,23 @@ from .common import examples, here
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog=examples("tito lint", "tito lint 02"))(lint)
+    app.command(epilog=examples("tito lint", "tito lint 02", "tito lint --sizes"))(lint)
     app.command(epilog=examples("tito clean", "tito clean --check solutions/01_tensor/01_tensor.ipynb"))(clean)
 
 
 def lint(
     module: Annotated[str | None, typer.Argument(metavar="NN", help="one module; all of them by default")] = None,
+    sizes: Annotated[
+        bool, typer.Option("--sizes", help="only measure: the figures, and all that is over a limit")
+    ] = False,
 ) -> None:
-    """Check the source notebooks: ids, points, solution regions, probes, outputs. Part of the tests too."""
+    """Check the source notebooks: ids, points, solution regions, probes, outputs, sizes. Part of the tests too."""
     from ..console import say
     from ..lint import lint_course
 
     course = here()
+    if sizes:
+        return show_sizes(course, [course.module(module)] if module else course.modules())
     findings = lint_course(course, [course.module(module)] if module else None)
     for finding in findings:
         say(str(finding))
@@ -32,12 +37,29 @@ def lint(
     say("Nothing to mend.")
 
 
+def show_sizes(course, modules) -> None:
+    """The table of sizes, what is over a limit, and how many of each kind."""
+    from .. import limits
+    from ..console import say, show, table
+
+    view = table("NN", *(f">{column}" for column in limits.COLUMNS))
+    for row in limits.table(course, modules):
+        view.add_row(*row)
+    show(view)
+    for module in modules:
+        found = limits.of_module(course, module)
+        for path, one in found:
+            say(f"{path}, {one.where}: {one.what}")
+        counts = limits.totals(one for _, one in found)
+        say(f"{module.nn}: " + (", ".join(f"{n} {rule}" for rule, (n, _) in counts.items()) or "nothing"), "bold")
+
+
 def clean(
     paths: Annotated[list[Path] | None, typer.Argument(help="notebooks or folders; the source by default")] = None,
     check: Annotated[bool, typer.Option("--check", help="only say what would change; exit code 1 if anything")] = False,
 ) -> None:
     """Drop outputs (except on NBVAL_CHECK_OUTPUT cells and cells tagged keep-output), counts and stray metadata."""
-    from .. import notebook as nb
+    from .. import notebooks as nb
     from ..console import Mistake, say
 
     found: list[Path] = []

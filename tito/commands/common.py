@@ -19,3 +19,21 @@ def here():
     from ..course import Course
 
     return Course.find()
+
+
+def say_where(course) -> None:
+    """In the course repository, say that the reference is looked at, and not a student's work."""
+    from ..console import warn
+
+    if course.nbs != course.modules_folder:
+        where = course.show(course.nbs)
+        warn(f"This is the course repository: you see the reference in {where}/. Your own work: cd to your workspace.")
+
+
+def say_slips(course, module) -> None:
+    """Name what is wrong with the module's notebook and costs points or hours, with what to do."""
+    from ..console import warn
+    from ..slips import slips_in
+
+    for slip in slips_in(course, module):
+        warn(f"Note: {slip}")

@@ -31,7 +31,7 @@ def release(
     check: Annotated[bool, typer.Option("--lint/--no-lint", help="check the source notebook first")] = True,
 ) -> None:
     """Make the students' notebook from the source: solutions stripped, hidden tests removed."""
-    from .. import notebook as nb
+    from .. import notebooks as nb
     from ..console import say
     from ..lint import lint_course
     from ..release import config
@@ -55,7 +55,7 @@ def release(
             hint="mend them, or release with --no-lint",
         )
     for one in chosen:
-        tasks = nb.tasks(nb.read(course.notebook(one))).values()
+        tasks = nb.tasks_of(nb.read(course.notebook(one))).values()
         paths = run(course, one)
         say(f"{one.nn}  {len(tasks)} tasks, {sum(task.points for task in tasks):g} points")
         for path in paths:
@@ -125,7 +125,7 @@ def line_of(result, own: str | None) -> str:
 
 
 def own_score(course, module, student: str) -> str:
-    from ..grading.own import grade_own, missing
+    from ..grading.chain import grade_own, missing
 
     if lacking := missing(course, module, student):
         return f"{', '.join(lacking)} not handed in: no own score"
@@ -166,7 +166,7 @@ def progress(title: str, total: int):
 def feedback(number: ModuleArgument, student: Student = None) -> None:
     """Write a feedback page for every graded submission of a module: feedback/STUDENT/NN_name/. Of one student, show it here, too."""
     from ..console import say
-    from ..grading.marks import to_text, verdict
+    from ..grading.gradebook import to_text, verdict
     from ..release import api, config, quiet, reason
 
     course = here()
@@ -185,7 +185,7 @@ def feedback(number: ModuleArgument, student: Student = None) -> None:
             raise Mistake(f"{one}: no feedback: {reason(result)}", hint=f"tito grade {module.nn} --student {one}")
         say(f"feedback/{one}/{module.folder}")
     if student:
-        marks = marks_of(course, module)
+        marks = scores_of(course, module)
         say(to_text(verdict(course, module, student, marks), marks.late.get(student, 0.0)))
 
 
@@ -209,7 +209,7 @@ def scores(
     """Show or export the gradebook: students and modules, or students and the tasks of one module."""
     from ..console import say
     from ..files import write_atomic
-    from ..grading import marks as m
+    from ..grading import gradebook as book
 
     course = here()
     module = course.module(number) if number else None
@@ -221,26 +221,26 @@ def scores(
                 "Gradescope's results are one file a student.",
                 hint=f"tito scores {number or '01'} --format gradescope --output DIR",
             )
-        paths = m.write_gradescope(course, module, marks_of(course, module), output)
+        paths = book.write_gradescope(course, module, scores_of(course, module), output)
         if not paths:
             raise nothing_graded(module)
         say(f"{len(paths)} results.json in {output}")
         return
-    marks = marks_of(course, module)
+    marks = scores_of(course, module)
     if form == "table":
-        show_marks(marks)
+        show_scores(marks)
         return
-    text = m.to_csv(marks) if form == "csv" else m.to_canvas(marks, module.folder if module else "tinytorch")
+    text = book.to_csv(marks) if form == "csv" else book.to_canvas(marks, module.folder if module else "tinytorch")
     if output is None:
         typer.echo(text, nl=False)
     else:
         write_atomic(output, text)
-        say(f"students: {len(marks.scores)}, in {output}")
+        say(f"students: {len(marks.points)}, in {output}")
 
 
-def marks_of(course, module):
+def scores_of(course, module):
     """The gradebook's marks; a Mistake where there are none yet."""
-    from ..grading.marks import read_marks
+    from ..grading.gradebook import read_scores
     from ..release import api, config
 
     what, hint = (module.folder, f"tito grade {module.nn}") if module else ("any module", "tito grade 01")
@@ -248,18 +248,18 @@ def marks_of(course, module):
     missing = isinstance(db_url, str) and db_url.startswith("sqlite:///") and not Path(db_url[10:]).exists()
     if not missing:
         with api(course).gradebook as gradebook:
-            marks = read_marks(gradebook, module)
-    if missing or not marks.scores:
+            marks = read_scores(gradebook, module)
+    if missing or not marks.points:
         raise Mistake(f"There are no scores of {what} yet.", hint=hint)
     return marks
 
 
-def show_marks(marks) -> None:
+def show_scores(marks) -> None:
     from ..console import say, show, table
 
     columns, late = marks.columns(), ["late"] if marks.late else []
     view = table("student", *(f">{column}" for column in (*columns, *late, "total")))
-    for student, line in sorted(marks.scores.items()):
+    for student, line in sorted(marks.points.items()):
         off = [f"-{marks.late[student]:g}" if student in marks.late else "" for _ in late]
         points = (f"{line[c]:g}" if c in line else "-" for c in columns)
         view.add_row(student, *points, *off, f"{marks.total(student):g}")
@@ -267,7 +267,7 @@ def show_marks(marks) -> None:
     most = (f"{marks.maxima[column]:g}" for column in columns)
     view.add_row("of", *most, *("" for _ in late), f"{sum(marks.maxima.values()):g}")
     show(view)
-    say(f"{len(marks.scores)} student{'s' * (len(marks.scores) != 1)}")
+    say(f"{len(marks.points)} student{'s' * (len(marks.points) != 1)}")
 
 
 def stats(
@@ -282,7 +282,7 @@ def stats(
     module = course.module(number)
     if output and output.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise Mistake(f"{output} is no picture's name.", expected=".png, .pdf or .svg", hint=f"-o {module.folder}.png")
-    verdicts = verdicts_of(course, module, marks_of(course, module))
+    verdicts = verdicts_of(course, module, scores_of(course, module))
     rows = statistics(verdicts)
     if not rows:
         raise nothing_graded(module)
@@ -304,7 +304,7 @@ def validate(
 ) -> None:
     """Check every gate of a release: the reference scores all, the blank nothing, each misconception its own task only."""
     from ..console import say
-    from ..grading.grade import Release
+    from ..grading.release import Release
     from ..grading.validate import validate as findings_of
 
     course = here()

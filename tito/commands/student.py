@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..console import Mistake
-from .common import ModuleArgument, examples, here
+from .common import ModuleArgument, examples, here, say_slips, say_where
 
 
 def register(app: typer.Typer) -> None:
@@ -48,28 +48,24 @@ def new(
 
 
 def status() -> None:
-    """Show the course as a table: what is released, started, exported and tested, points, and the next step."""
+    """Show the course as a table: what is written, exported and tested, points, and the next step."""
     from ..console import say, show, table
-    from ..status import rows
+    from ..status import later, rows
 
     course = here()
-    found = rows(course)
-    present = [row for row in found if row.started != "-"]
-    view = table("NN", "module", "released", "started", "exported", "tested", ">points", "next")
-    for row in present:
-        released = "yes" if row.released else "no"
-        view.add_row(
-            row.module.nn, row.module.name, released, row.started, row.exported, row.tested, row.points, row.next
-        )
+    say_where(course)
+    found, missing = rows(course), later(course)
+    view = table("NN", "module", "written", "exported", "tested", ">points", "next")
+    for row in found:
+        view.add_row(row.module.nn, row.module.name, row.written, row.exported, row.tested, row.points, row.next)
     show(view)
-    later = [row.module for row in found if row.started == "-"]
-    if later:
-        say(
-            f"Not here yet: {later[0].nn} {later[0].name}" + (f" to {later[-1].nn} {later[-1].name}" * (len(later) > 1))
-        )
-    say("Points count the tasks whose visible tests pass; the grade comes from hidden ones too.", style="dim")
-    if step := next((row.next for row in present if row.next not in ("", "done")), ""):
-        say(f"Next: {step}", style="bold")
+    if missing:
+        last = f" to {missing[-1].nn} {missing[-1].name}" * (len(missing) > 1)
+        say(f"Not here yet: {missing[0].nn} {missing[0].name}{last}")
+    say("Points count the tasks whose visible tests pass; the grade comes from hidden", style="dim")
+    say("ones too. Older: the notebook has changed since.", style="dim")
+    if command := next((row.command for row in found if row.command), ""):
+        say(f"Next: {command}", style="bold")
 
 
 def export(
@@ -78,11 +74,13 @@ def export(
 ) -> None:
     """Export a notebook to the package tinytorch/. What does not compile leaves the package as it was."""
     from ..console import say
+    from ..export import blank_tasks
     from ..export import export as run
-    from ..status import fingerprint, note
-    from ..testing import refuse_unstarted, started
+    from ..status import fingerprint, note, started
+    from ..testing import refuse_unstarted
 
     course = here()
+    say_where(course)
     if bool(module) == every:
         raise Mistake(
             "tito export needs to know what to export." if not module else "Give a module or --all, not both.",
@@ -101,6 +99,9 @@ def export(
         note(course, one, exported=fingerprint(course, one), filled=None)
         for path in result.files:
             say(f"{one.nn}  {course.show(path)}  {'written' if path in result.changed else 'unchanged'}")
+        if blank := blank_tasks(course, one):
+            say(f"{one.nn}  still blank, and raise NotImplementedError when they are called: {', '.join(blank)}")
+        say_slips(course, one)
 
 
 def reset(module: ModuleArgument) -> None:

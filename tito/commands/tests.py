@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ..console import Mistake
-from .common import ModuleArgument, examples, here
+from ..seconds import CELL_SECONDS
+from .common import ModuleArgument, examples, here, say_slips, say_where
 
 Rest = Annotated[list[str] | None, typer.Argument(metavar="[-- PYTEST OPTIONS]", help="passed on to pytest")]
 STYLE = {"pass": "green", "fail": "bold red", "wait": "yellow", "skip": "dim"}
@@ -29,27 +30,53 @@ def module(
     number: ModuleArgument,
     task: Annotated[str | None, typer.Option("--task", metavar="NN.k", help="this task only, such as 02.4")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="leave out measurements, plots and longer tests")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="seconds that one cell may take")] = 300,
+    timeout: Annotated[float, typer.Option(min=1, help="seconds that one cell or test may take")] = CELL_SECONDS,
 ) -> None:
     """Export, run the notebook, the module's tests, and the integration tests whose modules are there up to it.
 
-    One line a test: pass, fail, wait (for a task that is still blank) or skip. Last it says what to look at first.
+    One line a test: pass, fail, wait (for a task that is still blank) or skip. Then what to look at first, and how many
+    tasks are done. The exit code is 0 when all that can run passes.
     """
-    from ..console import console, say
+    from ..console import say
     from ..course import find_task
-    from ..status import fingerprint, note
+    from ..status import done_tasks, fingerprint, note, note_test, progress
     from ..testing import ModuleTest
 
     course = here()
+    say_where(course)
     chosen = course.module(number)
     run = ModuleTest(course, chosen, find_task(task, chosen) if task else None, timeout, quick)
+    report = run.report
     say(
-        f"{chosen.nn} {chosen.title}" + (f", task {run.task} {run.report.tasks[run.task].title}" if run.task else ""),
+        f"{chosen.nn} {chosen.title}" + (f", task {run.task} {report.tasks[run.task].title}" if run.task else ""),
         "bold",
     )
     exported = run.export()
     note(course, chosen, exported=fingerprint(course, chosen), filled=None)
     say("exported to " + (", ".join(course.show(path) for path in exported.files) or "no file"))
+    say_slips(course, chosen)
+    show_checks(run)
+    note_test(
+        course,
+        chosen,
+        tested=[run.task] if run.task else report.tasks,
+        done=[one for one in report.done_tasks if not run.task or one == run.task],
+        complete=None if run.task else report.complete,
+    )
+    if first := report.first:
+        explain(report, first)
+    say(progress(report.tasks, done_tasks(course, chosen, report.tasks)), "bold")
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+WORDS = (("pass", "passed"), ("fail", "failed"), ("wait", "waiting"), ("skip", "skipped"))
+
+
+def show_checks(run) -> None:
+    """Each check as it is made, under the place it stands in, and how many ended in which way."""
+    from ..console import console, say
+
     screen, where = console(), None
     for check in run.steps():
         if check.where != where:
@@ -58,22 +85,8 @@ def module(
         screen.print(f"  [{STYLE[check.outcome]}]{check.outcome}[/]", end="")
         words = check.message or f"{check.seconds:.2f} s"
         screen.print(f"  {check.task or '-':<5}  {check.name:<44}  {words}", markup=False, soft_wrap=True)
-    report = run.report
-    if not run.task:
-        note(
-            course,
-            chosen,
-            tested={"of": fingerprint(course, chosen), "passed": report.passed, "done": report.done_tasks},
-        )
-    summary = [f"{report.count(outcome)} {word}" for outcome, word in WORDS if report.count(outcome)]
-    say(", ".join(summary) or "nothing was tested", "bold")
-    if first := report.first:
-        explain(report, first)
-    if not report.passed:
-        raise typer.Exit(1)
-
-
-WORDS = (("pass", "passed"), ("fail", "failed"), ("wait", "waiting"), ("skip", "skipped"))
+    counts = [(run.report.count(outcome), word) for outcome, word in WORDS]
+    say(", ".join(f"{number} {word}" for number, word in counts if number) or "nothing was tested", "bold")
 
 
 def explain(report, first) -> None:
@@ -104,8 +117,8 @@ def notebooks(rest: Rest = None) -> None:
     """Run every notebook with nbval, comparing the outputs of the cells marked NBVAL_CHECK_OUTPUT."""
     import importlib.util
 
-    from ..testing import suite as run
-    from ..testing import workers
+    from ..suites import suite as run
+    from ..suites import workers
 
     course = here()
     if importlib.util.find_spec("nbval") is None:
@@ -118,8 +131,8 @@ def everything(rest: Rest = None) -> None:
     """Run all tests that are here, and every notebook where nbval is installed, on all cores."""
     import importlib.util
 
-    from ..testing import suite as run
-    from ..testing import workers
+    from ..suites import suite as run
+    from ..suites import workers
 
     course = here()
     options = ["--nbval-lax"] if importlib.util.find_spec("nbval") and course.nbs != course.modules_folder else []
@@ -129,8 +142,8 @@ def everything(rest: Rest = None) -> None:
 
 def suite(name: str, rest: list[str] | None) -> None:
     """Run one folder of tests; in a workspace some of them are not there."""
-    from ..testing import suite as run
-    from ..testing import workers
+    from ..suites import suite as run
+    from ..suites import workers
 
     course = here()
     folder = course.tests / name

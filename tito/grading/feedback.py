@@ -12,9 +12,9 @@ import html
 import re
 from typing import Any
 
-from .grade import NOT_FOUND, UNTOUCHED
-from .marks import said_late, tasks_of, with_marks
-from .notebook import split_hidden
+from ..notebooks.cells import split_hidden
+from .gradebook import late_sentence, tasks_of, with_scores
+from .verdict import Line, TaskResult
 
 STYLE = """
 :root { color-scheme: light; --line: #d0d7de; --soft: #f6f8fa; --good: #1a7f37; --part: #9a6700; --bad: #cf222e; }
@@ -46,24 +46,22 @@ def degree(points: float, of: float) -> str:
 
 def task_html(task: dict) -> str:
     """The verdict on one task as HTML: for the page, and as the test cell's output in the autograded notebook."""
-    lines = [f"<p>{code(task['note'])}</p>"] if task["note"] else []
-    count, of = sum(probe["passed"] for probe in task["probes"]), len(task["probes"])
-    if not task["attempted"]:
-        lines.append(f"<p>{UNTOUCHED if task['found'] else NOT_FOUND}</p>")
-    elif count == of:
-        lines.append(f"<p>All {of} hidden checks passed.</p>")
-    else:
-        lines.append(f"<p>{count} of {of} hidden checks passed. Not yet:</p><ul>")
-        for probe in task["probes"]:
-            if not probe["passed"]:
-                lines.append(f"<li><b>{html.escape(probe['says'])}.</b> {code(probe['message'])}</li>")
-        lines.append("</ul>")
-    if task["misconception"]:
-        lines.append(
-            f'<p class="hint">This looks like a known misconception: <b>{html.escape(task["misconception"])}</b>. '
-            f"{html.escape(task['hint'])}</p>"
-        )
-    return "\n".join(lines)
+    lines = TaskResult.from_json(task).lines()
+    failed = "".join(f"<li>{line_html(line)}</li>" for line in lines if line.kind == "probe")
+    parts = []
+    for line in (line for line in lines if line.kind != "probe"):
+        parts.append(f"<p{CLASSES.get(line.kind, '')}>{line_html(line)}</p>")
+        if line.kind == "status" and failed:
+            parts.append(f"<ul>{failed}</ul>")
+    return "\n".join(parts)
+
+
+CLASSES = {"hint": ' class="hint"'}
+
+
+def line_html(line: Line) -> str:
+    strong = f"<b>{code(line.strong)}</b> " if line.strong else ""
+    return f"{code(line.start)}{strong}{code(line.rest)}".rstrip()
 
 
 def code(text: str) -> str:
@@ -83,7 +81,7 @@ def page(
     grade, comments = about.get("grade"), comments or {}
     if not grade:
         return "<!DOCTYPE html><meta charset=utf-8><title>Feedback</title><p>This notebook was not graded by tito."
-    tasks = with_marks(tasks_of(notebook), {key.replace("-", ".", 1): points for key, points in (marks or {}).items()})
+    tasks = with_scores(tasks_of(notebook), {key.replace("-", ".", 1): points for key, points in (marks or {}).items()})
     total = max(0.0, sum(task["points"] for task in tasks.values()) - late)
     most = sum(task["max_points"] for task in tasks.values())
     title = html.escape(grade["name"])
@@ -93,7 +91,7 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}: feedback</title><style>{STYLE}</style></head><body>",
         f'<h1>{title}</h1><p>Score: <span class="mark {degree(total, most)}">{number(total)}</span> of {number(most)}</p>',
-        f"<p>{said_late(late)}</p>" if late else "",
+        f"<p>{late_sentence(late)}</p>" if late else "",
         remarks_html(grade.get("remarks", [])),
         summary_html(tasks),
     ]
@@ -114,23 +112,12 @@ def summary_html(tasks: dict[str, dict]) -> str:
     rows = []
     for id, task in tasks.items():
         got, most = task["points"], task["max_points"]
-        first = task_summary(task)
+        first = TaskResult.from_json(task).summary
         rows.append(
             f'<tr><td><a href="#task-{html.escape(id)}">{html.escape(id)} {html.escape(task["title"])}</a></td>'
             f'<td class="points mark {degree(got, most)}">{number(got)} / {number(most)}</td><td>{code(first)}</td></tr>'
         )
     return '<table><tr><th>Task</th><th class="points">Points</th><th></th></tr>' + "".join(rows) + "</table>"
-
-
-def task_summary(task: dict) -> str:
-    """One line for a table."""
-    if not task["attempted"]:
-        return "not attempted" if task["found"] else "not found"
-    if all(probe["passed"] for probe in task["probes"]):
-        return "right"
-    if task["misconception"]:
-        return task["misconception"]
-    return "not yet: " + "; ".join(probe["says"] for probe in task["probes"] if not probe["passed"])
 
 
 def section_html(id: str, task: dict, notebook: dict, comments: dict[str, str]) -> str:

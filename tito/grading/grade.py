@@ -16,244 +16,23 @@ import atexit
 import functools
 import hashlib
 import itertools
-import json
 import os
-import re
-import sys
-import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from . import values
-from .judge import difference, discreet, same, short
-from .library import prepare, private
+from ..notebooks.tasks import SourceError, Task
+from .disclosure import is_disclosable, known_kind
+from .judge import difference, redact, truncate
 from .misconceptions import Misconception
-from .misconceptions import path_of as misconceptions_path
-from .misconceptions import read as read_misconceptions
-from .notebook import Piece, Source, SourceError, Submission, Task, alone, read_source, reference, repair, whole
-from .said import known_kind, may_be_said
+from .outcomes import Outcomes, is_stuck, outcomes, pack, passed, same_outcome, stuck, unpack
+from .release import Cache, Release, key_of
 from .sandbox import Cell, Error, Job, Limits, Probe, Run, Sandbox
-
-# ------------------------------------------------------------------------------------------------------------- results
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """One hidden check: what it is about, whether it passed, and if not, what was expected and what came."""
-
-    name: str
-    says: str
-    passed: bool
-    message: str = ""
-
-
-NOT_COMPILED = "The cell with your solution does not compile: "
-COMPILING = re.compile(r"(?s)(.*) \(<ipython-input-[^()]*>, line (\d{1,5})\)")
-"""What Python says of a cell that is no Python."""
-UNTOUCHED = "Not attempted: the blank is as it was given."
-NOT_FOUND = "Not found: nothing of this task could be read in what was handed in."
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """The verdict on one task."""
-
-    id: str
-    title: str
-    points: float
-    max_points: float
-    probes: tuple[ProbeResult, ...] = ()
-    attempted: bool = True
-    misconception: str = ""
-    hint: str = ""
-    note: str = ""
-    seconds: float = 0.0
-    found: bool = True
-
-    @property
-    def passed(self) -> bool:
-        return bool(self.probes) and all(probe.passed for probe in self.probes)
-
-    @property
-    def message(self) -> str:
-        """The same text everywhere: on the feedback page and on the command line."""
-        lines = [self.note] if self.note else []
-        if not self.attempted:
-            lines.append(UNTOUCHED if self.found else NOT_FOUND)
-        elif self.passed:
-            lines.append(f"All {len(self.probes)} hidden checks passed.")
-        else:
-            count = sum(probe.passed for probe in self.probes)
-            lines.append(f"{count} of {len(self.probes)} hidden checks passed.")
-            lines += [f"Not yet: {probe.says}. {probe.message}".rstrip() for probe in self.probes if not probe.passed]
-        if self.misconception:
-            lines.append(f"This looks like a known misconception: {self.misconception}. {self.hint}".rstrip())
-        return "\n".join(lines)
-
-
-class Grade(Mapping):
-    """The verdict on a submission: a mapping from task id to TaskResult, with remarks on what had to be repaired."""
-
-    def __init__(
-        self,
-        name: str,
-        tasks: dict[str, TaskResult],
-        remarks: tuple[str, ...] = (),
-        ended: str = "ok",
-        seconds: float = 0.0,
-        submission: Submission | None = None,
-        run: Run | None = None,
-    ) -> None:
-        self.name, self.tasks, self.remarks, self.ended, self.seconds = name, tasks, remarks, ended, seconds
-        self.submission, self.run, self.was_kept = submission, run, False
-
-    def __getitem__(self, task: str) -> TaskResult:
-        return self.tasks[task]
-
-    def __iter__(self):
-        return iter(self.tasks)
-
-    def __len__(self) -> int:
-        return len(self.tasks)
-
-    @property
-    def points(self) -> float:
-        return round(sum(task.points for task in self.tasks.values()), 2)
-
-    @property
-    def max_points(self) -> float:
-        return round(sum(task.max_points for task in self.tasks.values()), 2)
-
-    def __repr__(self) -> str:
-        return f"<Grade {self.name}: {self.points:g} of {self.max_points:g} points>"
-
-    def scores(self) -> dict[str, float]:
-        return {id: task.points for id, task in self.tasks.items()}
-
-    def to_json(self) -> dict:
-        """Everything but the run, for files; times are left out of what has to be the same on every run."""
-        return {
-            "name": self.name,
-            "ended": self.ended,
-            "remarks": list(self.remarks),
-            "seconds": round(self.seconds, 3),
-            "tasks": {id: asdict(task) for id, task in self.tasks.items()},
-        }
-
-    @classmethod
-    def from_json(cls, data: dict) -> Grade:
-        tasks = {
-            id: TaskResult(**{**task, "probes": tuple(ProbeResult(**probe) for probe in task["probes"])})
-            for id, task in data["tasks"].items()
-        }
-        return cls(data["name"], tasks, tuple(data["remarks"]), data["ended"], data["seconds"])
-
-
-# --------------------------------------------------------------------------------------------------------------- cache
-
-
-class Cache:
-    """JSON by content: in memory, and in a folder when there is one. Files appear whole or not at all."""
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder, self.memory = folder, {}
-
-    def get(self, key: str, remember: bool = True) -> Any:
-        if key in self.memory or self.folder is None:
-            return self.memory.get(key)
-        try:
-            value = json.loads((self.folder / key[:2] / f"{key}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        if remember:
-            self.memory[key] = value
-        return value
-
-    def put(self, key: str, value: Any, remember: bool = True) -> None:
-        if remember:
-            self.memory[key] = value
-        if self.folder is not None:
-            path = self.folder / key[:2] / f"{key}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=".")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(value, stream)
-            os.replace(fresh, path)
-
-
-def key_of(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()
-
-
-@functools.lru_cache(maxsize=1)
-def version() -> str:
-    """Changes when the grader, Python or NumPy changes: no cached outcome outlives that."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256(f"{sys.version_info[:3]} {np.__version__}".encode())
-    for path in sorted(here.glob("*.py")):
-        if path.stem not in ("feedback", "mutants", "plugins", "validate"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-# ------------------------------------------------------------------------------------------------------------- release
-
-
-@dataclass(frozen=True)
-class Release:
-    """What a module is graded with: the source notebook, the library before it, its known misconceptions."""
-
-    source: Source
-    library: Path
-    misconceptions: tuple[Misconception, ...] = ()
-    folder: Path | None = None
-
-    @classmethod
-    def open(
-        cls,
-        path: str | Path,
-        package: str | Path | None = None,
-        misconceptions: str | Path | None = None,
-        folder: str | Path | None = None,
-    ) -> Release:
-        """Read a source notebook. `package` is the library of which it sees the modules before it (the course's by
-        default), `misconceptions` a TOML file, `folder` where prepared libraries and outcomes may be kept."""
-        from ..course import HOME
-
-        path = Path(path).resolve()
-        root = path.parents[2] if len(path.parents) > 2 else HOME
-        if package is None:
-            package = root / "tinytorch" if (root / "tinytorch").is_dir() else HOME / "tinytorch"
-        if misconceptions is None:
-            misconceptions = misconceptions_path(root, path.stem)
-        try:
-            source = read_source(path)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise SourceError(f"{path} is not a notebook that can be read: {error!r}") from None
-        number = int(next(iter(source.tasks), path.stem)[:2])
-        kept = Path(folder) if folder else private(Path(tempfile.gettempdir()) / f"tito-library-{os.getuid()}")
-        library = prepare(Path(package), number, kept / "libraries")
-        return cls(source, library, read_misconceptions(Path(misconceptions), source), Path(folder) if folder else None)
-
-    @property
-    def key(self) -> str:
-        return key_of(version(), self.source.key, self.library.parent.name)
-
-    def result_key(self, data: bytes | str | dict | None, seed: int) -> str:
-        """The name of a result: the same reference, submission, seed and grader give the same one."""
-        content = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else data
-        return key_of("result", self.key, [m.__dict__ for m in self.misconceptions], content, seed)
-
+from .submission import Submission, alone, reference, repair, whole
+from .verdict import COMPILING, LIMITS, NOT_COMPILED, Grade, ProbeResult, TaskResult, error_sentence
 
 # -------------------------------------------------------------------------------------------------------------- grader
-
-Outcomes = dict[str, Any]
-"""What a task's probes handed back: probe name -> plain value or Error."""
 
 
 class Grader:
@@ -312,10 +91,10 @@ class Grader:
             for id, results in found.items():
                 for name, value in results.items():
                     if isinstance(value, Error):
-                        raise SourceError(f"task {id}: the reference fails its own {name}: {said_error(value)}")
-            kept = {id: _pack(results) for id, results in found.items()}
+                        raise SourceError(f"task {id}: the reference fails its own {name}: {error_sentence(value)}")
+            kept = {id: pack(results) for id, results in found.items()}
             self.cache.put(key, kept)
-        return {id: _unpack(results) for id, results in kept.items()}
+        return {id: unpack(results) for id, results in kept.items()}
 
     def mistaken(self, mistake: Misconception, seed: int = 0) -> Outcomes:
         """What the probes of a task hand back when its solution holds a known misconception."""
@@ -327,8 +106,8 @@ class Grader:
             mistakes = [other for other in self.release.misconceptions if other.task == task.id]
             variants = self.outcomes_of_variants(task, [other.patched for other in mistakes], seed)
             for other, found in zip(mistakes, variants, strict=True):
-                self.cache.put(self._key_of_mistaken(other, seed), _pack(found))
-        return _unpack(self.cache.get(key))
+                self.cache.put(self._key_of_mistaken(other, seed), pack(found))
+        return unpack(self.cache.get(key))
 
     def _key_of_mistaken(self, mistake: Misconception, seed: int) -> str:
         return key_of("misconception", self.release.key, mistake.task, mistake.source, seed)
@@ -339,7 +118,7 @@ class Grader:
 
     def outcomes_of_variants(self, task: Task, patches: list[dict[str, str]], seed: int = 0) -> list[Outcomes]:
         """`outcomes_alone` for each of several patches; what they have in common runs once."""
-        variants = [_cells(alone(self.source, task, patched=patch)) for patch in patches]
+        variants = [alone(self.source, task, patched=patch) for patch in patches]
         common = [cells[0] for cells in itertools.takewhile(lambda cells: len(set(cells)) == 1, zip(*variants))]
         job = Job(common, probes={task.id: self.probes(task, seed)})
         found = self.sandbox.run_variants(job, [cells[len(common) :] for cells in variants])
@@ -350,37 +129,36 @@ class Grader:
 
     # -- a submission
 
-    def kept(self, submission: Any, seed: int = 0) -> Grade | None:
+    def kept(self, submission: Submission, seed: int = 0) -> Grade | None:
         """The verdict of an earlier time, when submission, reference, seed and grader are the same."""
-        data = read_submission(submission)
-        found = self.results.get(self.release.result_key(data, seed), remember=False)
+        found = self.results.get(self.release.result_key(submission, seed), remember=False)
         if found is None:
             return None
         result = Grade.from_json(found["grade"])
-        result.submission, result.was_kept = repair(self.source, data), True
+        result.submission, result.remarks, result.was_kept = submission, submission.remarks, True
         errors = {id: Error(*error) for id, error in found["errors"].items()}
         result.run = Run(outputs=found["outputs"], errors=errors, seconds=found["seconds"], ended=result.ended)
         return result
 
     def grade(self, submission: Any, seed: int = 0, keep: bool = False) -> Grade:
-        """The verdict on one submission: a path, the file's bytes or text, a notebook as a dict, or None.
+        """The verdict on one submission: repaired already, or a path, the file's bytes or text, a notebook as a dict, or None.
 
         With `keep` the result is kept in the release's folder, and one that is there already is taken from it.
         """
-        data = read_submission(submission)
-        if keep and (found := self.kept(data, seed)) is not None:
+        if not isinstance(submission, Submission):
+            submission = repair(self.source, read_submission(submission))
+        if keep and (found := self.kept(submission, seed)) is not None:
             return found
-        result = self._grade(data, seed)
+        result = self._grade(submission, seed)
         if keep:
             errors = {id: [e.kind, e.message, e.line, e.text] for id, e in result.run.errors.items()}
             record = {"grade": result.to_json(), "outputs": result.run.outputs, "errors": errors}
             record["seconds"] = result.run.seconds
-            self.results.put(self.release.result_key(data, seed), record, remember=False)
+            self.results.put(self.release.result_key(submission, seed), record, remember=False)
         return result
 
-    def _grade(self, data: bytes | str | dict | None, seed: int) -> Grade:
+    def _grade(self, repaired: Submission, seed: int) -> Grade:
         began = time.perf_counter()
-        repaired = repair(self.source, data)
         tasks = [task for id, task in self.source.tasks.items() if id in repaired.attempted]
         run = self.run(whole(self.source, repaired, self.everything), tasks, seed) if tasks else Run()
         expected = self.expected(seed) if tasks else {}
@@ -394,8 +172,8 @@ class Grader:
                 continue
             found, note, again = first[id], "", None
             if id in failed and not self._late(began) and self._worthwhile(task, repaired, run, failed, seed):
-                pieces = alone(self.source, task, repaired, leave_out=stuck(run))
-                again = outcomes(self.run(pieces, [task], seed), task)
+                cells = alone(self.source, task, repaired, leave_out=stuck(run))
+                again = outcomes(self.run(cells, [task], seed), task)
                 if passed(expected[id], again) >= passed(expected[id], found):
                     if passed(expected[id], again) > passed(expected[id], found):
                         note = "In your notebook as a whole this fails because of an error in another cell; "
@@ -452,18 +230,16 @@ class Grader:
                 error = run.errors[cell.id]
                 if found := COMPILING.fullmatch(error.message):
                     blank_lines = cell.source[: -len(cell.source.lstrip())].count("\n")  # IPython leaves them out
-                    said = f"{NOT_COMPILED}line {int(found[2]) + blank_lines}: {short(found[1], 100)}."
-                    return discreet(said, task.hidden, "The cell with your solution failed.")
-                text = said_error(error).removeprefix("Your code ")
-                return discreet(
-                    f"The cell with your solution {text}", task.hidden, "The cell with your solution failed."
-                )
+                    said = f"{NOT_COMPILED}line {int(found[2]) + blank_lines}: {truncate(found[1], 100)}."
+                    return redact(said, task.hidden, "The cell with your solution failed.")
+                text = error_sentence(error).removeprefix("Your code ")
+                return redact(f"The cell with your solution {text}", task.hidden, "The cell with your solution failed.")
         return ""
 
     def _compare(self, task: Task, expected: Any, came: Any, submission: Submission) -> tuple[bool, str]:
         if isinstance(came, Error):
-            return False, discreet(
-                said_error(self._without_secrets(came, submission)), task.hidden, "Your code raised an error here."
+            return False, redact(
+                error_sentence(self._without_secrets(came, submission)), task.hidden, "Your code raised an error here."
             )
         found = difference(expected, came)
         return found is None, "" if found is None else self._said(found, task)
@@ -475,7 +251,7 @@ class Grader:
         written = "\f".join(cell.source for cell in submission.cells)
         texts = (written, self.library_text)
         kind = next((kind for text in texts if (kind := known_kind(error.kind, text))), "an error")
-        message = error.message if any(may_be_said(error.message, text) for text in texts) else ""
+        message = error.message if any(is_disclosable(error.message, text) for text in texts) else ""
         return replace(error, kind=kind, message=message, text=error.text if error.text in written else "")
 
     @functools.cached_property
@@ -484,8 +260,8 @@ class Grader:
         return "\f".join(path.read_text(encoding="utf-8") for path in files)
 
     def _said(self, found: Any, task: Task) -> str:
-        came = discreet(found.came, task.hidden)
-        return str(replace(found, came=came, where=discreet(found.where, task.hidden, "the answer")))
+        came = redact(found.came, task.hidden)
+        return str(replace(found, came=came, where=redact(found.where, task.hidden, "the answer")))
 
     def _recognize(self, task: Task, expected: Outcomes, found: Outcomes, seed: int) -> tuple[str, str]:
         """The known misconception that explains these outcomes: all of them, or else the failed ones."""
@@ -513,9 +289,9 @@ class Grader:
                     return mistake
         return None
 
-    def run(self, pieces: list[Piece], tasks: list[Task], seed: int = 0) -> Run:
+    def run(self, cells: list[Cell], tasks: list[Task], seed: int = 0) -> Run:
         """Run cells in the sandbox, and the probes of `tasks` where their test cells stand."""
-        cells = _cells(pieces)
+        cells = list(cells)
         present = {cell.id for cell in cells}
         snapshots = {task.test.id: task.id for task in tasks if task.test.id in present}
         if len(snapshots) < len(tasks):  # a task judged by itself: its state is that at the end
@@ -523,10 +299,6 @@ class Grader:
             cells.append(Cell(f"end-{task.key}", ""))
             snapshots = {f"end-{task.key}": task.id}
         return self.sandbox.run(Job(cells, snapshots, {task.id: self.probes(task, seed) for task in tasks}))
-
-
-def _cells(pieces: list[Piece]) -> list[Cell]:
-    return [Cell(piece.id, piece.source) for piece in pieces]
 
 
 def seed_of(seed: int, task: str, probe: str) -> int:
@@ -538,73 +310,6 @@ def read_submission(submission: Any) -> bytes | str | dict | None:
     """A path is read, and must be there; None, bytes, a dict and a notebook's text (JSON, or several lines) are the content."""
     is_text = isinstance(submission, str) and (submission.lstrip()[:1] in ("", "{") or "\n" in submission)
     return submission if is_text or not isinstance(submission, (str, Path)) else Path(submission).read_bytes()
-
-
-def outcomes(run: Run, task: Task) -> Outcomes:
-    """What the task's probes handed back in a run; an Error for each that never got so far."""
-    missing = Error("NotReached", run.ended)
-    return {probe.name: run.probes.get((task.id, probe.name), missing) for probe in task.probes}
-
-
-def same_outcome(expected: Any, came: Any) -> bool:
-    if isinstance(expected, Error) or isinstance(came, Error):
-        return isinstance(expected, Error) and isinstance(came, Error) and expected.kind == came.kind
-    return same(expected, came)
-
-
-def passed(expected: Outcomes, found: Outcomes) -> int:
-    return sum(same_outcome(expected[name], value) for name, value in found.items())
-
-
-STUCK = ("TimeLimit", "MemoryLimit", "Died")
-
-
-def is_stuck(error: Error) -> bool:
-    return error.kind in STUCK
-
-
-def stuck(run: Run) -> frozenset[str]:
-    """Cells that never ended by themselves."""
-    return frozenset(id for id, error in run.errors.items() if is_stuck(error))
-
-
-LIMITS = {
-    "TimeLimit": "Your code did not end within the time limit here.",
-    "MemoryLimit": "Your code needed more memory than it may have here.",
-    "OutputLimit": "Your code wrote more than it may here.",
-    "Died": "Your code ended its own process here.",
-    "NotRun": "The notebook ended before this test was reached.",
-    "NotReached": "The notebook ended before this test was reached.",
-    "NoResult": "Your code handed back nothing that could be read here.",
-}
-
-
-def said_error(error: Error) -> str:
-    """An error of the student's code, in one line."""
-    if error.kind in LIMITS:
-        return LIMITS[error.kind]
-    text = f"Your code raised {short(error.kind, 40)}"
-    if error.message:
-        text += f": {short(error.message, 100)}"
-    if error.text:
-        text += f", in the line `{short(error.text, 80).replace('`', chr(39))}`"
-    return text + "."
-
-
-def _pack(results: Outcomes) -> dict:
-    return {
-        name: {"error": [value.kind, value.message, value.line, value.text]}
-        if isinstance(value, Error)
-        else {"value": values.encode(value)}
-        for name, value in results.items()
-    }
-
-
-def _unpack(results: dict) -> Outcomes:
-    return {
-        name: Error(*value["error"]) if "error" in value else values.decode(value["value"])
-        for name, value in results.items()
-    }
 
 
 # ------------------------------------------------------------------------------------------------------------ one call
@@ -650,4 +355,4 @@ def grade(
     return grader(release, protected, limits, **options).grade(submission, seed)
 
 
-__all__ = ["Cache", "Grade", "Grader", "ProbeResult", "Release", "TaskResult", "grade", "grader"]
+__all__ = ["Grade", "Grader", "ProbeResult", "Release", "TaskResult", "grade", "grader"]

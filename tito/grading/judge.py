@@ -68,9 +68,9 @@ def _dicts(expected: dict, came: Any, where: str) -> Difference | None:
         got = "; ".join(
             f"{word} {', '.join(keys[:3])}" for word, keys in (("without", missing), ("with", extra)) if keys
         )
-        return Difference(where, f"{len(expected)} entries", f"{len(came)}, {short(got)}")
+        return Difference(where, f"{len(expected)} entries", f"{len(came)}, {truncate(got)}")
     for key, value in expected.items():
-        if found := difference(value, came[key], _inside(where, f"entry {short(repr(key), 30)}")):
+        if found := difference(value, came[key], _inside(where, f"entry {truncate(repr(key), 30)}")):
             return found
     return None
 
@@ -164,7 +164,7 @@ def number(value: Any, digits: int = 6) -> str:
         return f"{value:.{digits}g}"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**15:
         return f"{float(value):.6g}" if abs(value) < 10**300 else "a huge number"
-    return short(str(value), 40)
+    return truncate(str(value), 40)
 
 
 def _form(array: np.ndarray) -> str:
@@ -192,14 +192,14 @@ def describe(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def short(text: str, length: int = LONGEST) -> str:
+def truncate(text: str, length: int = LONGEST) -> str:
     """A short window of text, printable and on one line."""
     text = "".join(c if c.isprintable() else " " for c in text[: 4 * length])
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def discreet(text: str, secret: str, instead: str = "(not shown)") -> str:
+def redact(text: str, secret: str, instead: str = "(not shown)") -> str:
     """The text, unless it quotes something secret: twenty characters in a row of a hidden test are too many."""
     squeezed, hidden = "".join(text.split()), "".join(secret.split())
     leaks = any(squeezed[i : i + 20] in hidden for i in range(max(0, len(squeezed) - 19))) or "probe_" in squeezed

@@ -1,4 +1,4 @@
-"""The library that a submission of module NN may see: the modules before NN, and no file of NN or later."""
+"""The library that a submission of module NN may see: the modules before NN, and no file of NN or later but what is given."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..registry import MODULES
 
 def hidden_files(number: int) -> set[str]:
     """Files of the package, relative to its parent, that module `number` must not see."""
-    return {target for module in MODULES if module.number >= number for target in module.targets}
+    later = [module for module in MODULES if module.number >= number]
+    return {target for module in later for target in module.targets if target not in module.given}
 
 
 def files_before(package: Path, number: int) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from .notebook import Source, SourceError
+from ..notebooks.tasks import Source, SourceError
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .grade import Grader, Release
-from .notebook import Source, SourceCell, SourceError, Task
+from ..notebooks.tasks import Source, SourceCell, SourceError, Task
+from .grade import Grader
+from .release import Release
 from .validate import differing
 
 
@@ -231,35 +232,39 @@ def _replaced(node: ast.stmt, body: list, index: int) -> Change:
 
 
 def _expression(node: ast.AST) -> Iterator[Change]:
-    if isinstance(node, ast.BinOp):
-        for operator in BINARY.get(type(node.op), ()):
-            yield _set(node, "op", operator())
-        if isinstance(node.op, ORDERED):
+    yield from EXPRESSIONS.get(type(node), lambda node: ())(node)
 
-            def swap(node: ast.BinOp = node) -> Callable[[], None]:
-                node.left, node.right = node.right, node.left
-                return lambda: swap(node) and None
 
-            yield swap
-    elif isinstance(node, ast.Compare):
-        for index, operator in enumerate(node.ops):
-            for other in COMPARISONS[type(operator)]:
-                yield _put(node.ops, index, other())
-    elif isinstance(node, ast.BoolOp):
-        yield _set(node, "op", ast.Or() if isinstance(node.op, ast.And) else ast.And())
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
+def _binary(node: ast.BinOp) -> Iterator[Change]:
+    for operator in BINARY.get(type(node.op), ()):
+        yield _set(node, "op", operator())
+    if isinstance(node.op, ORDERED):
+
+        def swap() -> Callable[[], None]:
+            node.left, node.right = node.right, node.left
+            return lambda: swap() and None
+
+        yield swap
+
+
+def _comparison(node: ast.Compare) -> Iterator[Change]:
+    for index, operator in enumerate(node.ops):
+        for other in COMPARISONS[type(operator)]:
+            yield _put(node.ops, index, other())
+
+
+def _unary(node: ast.UnaryOp) -> Iterator[Change]:
+    if isinstance(node.op, (ast.USub, ast.Not)):
         yield _set(node, "op", ast.UAdd()) if isinstance(node.op, ast.USub) else _negated(node)
-    elif isinstance(node, ast.IfExp):
-        yield _set(node, "test", ast.UnaryOp(ast.Not(), node.test))
-    elif isinstance(node, ast.Constant):
-        yield from _constant(node)
-    elif isinstance(node, ast.Call):
-        starred = any(isinstance(argument, ast.Starred) for argument in node.args[:2])
-        if len(node.args) >= 2 and not starred and ast.dump(node.args[0]) != ast.dump(node.args[1]):
-            yield _swap(node.args, 0, 1)
-        for index, keyword in enumerate(node.keywords):
-            if keyword.arg is not None:
-                yield _put(node.keywords, index)
+
+
+def _call(node: ast.Call) -> Iterator[Change]:
+    starred = any(isinstance(argument, ast.Starred) for argument in node.args[:2])
+    if len(node.args) >= 2 and not starred and ast.dump(node.args[0]) != ast.dump(node.args[1]):
+        yield _swap(node.args, 0, 1)
+    for index, keyword in enumerate(node.keywords):
+        if keyword.arg is not None:
+            yield _put(node.keywords, index)
 
 
 def _negated(node: ast.UnaryOp) -> Change:
@@ -278,6 +283,17 @@ def _constant(node: ast.Constant) -> Iterator[Change]:
         yield _set(node, "value", value * 2 if value else 1.0)
     elif isinstance(value, str):
         yield _set(node, "value", value + "x")
+
+
+EXPRESSIONS: dict[type, Callable[..., Iterator[Change]]] = {
+    ast.BinOp: _binary,
+    ast.Compare: _comparison,
+    ast.BoolOp: lambda node: iter([_set(node, "op", ast.Or() if isinstance(node.op, ast.And) else ast.And())]),
+    ast.UnaryOp: _unary,
+    ast.IfExp: lambda node: iter([_set(node, "test", ast.UnaryOp(ast.Not(), node.test))]),
+    ast.Constant: _constant,
+    ast.Call: _call,
+}
 
 
 # ------------------------------------------------------------------------------------------------------------- running

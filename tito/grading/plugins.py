@@ -27,21 +27,14 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer
 
+from ..notebooks.tasks import Source
 from . import feedback, misconceptions
-from .grade import Grade, Release, grader
-from .marks import message
-from .notebook import Source, StudentCell, Submission, read_source, repair
-
-READABLE = (".ipynb", ".json", ".txt", ".py")
-
-
-@functools.lru_cache(maxsize=32)
-def _source(path: str, changed: float) -> Source:
-    return read_source(path)
-
-
-def source_at(path: Path) -> Source:
-    return _source(str(path), path.stat().st_mtime_ns)
+from .grade import grader
+from .gradebook import message
+from .release import Release
+from .submission import StudentCell, Submission, about, best_file, from_notebook, source_at
+from .submission.folder import Found
+from .verdict import Grade
 
 
 @functools.lru_cache(maxsize=8)
@@ -70,20 +63,20 @@ class Reader(NotebookExporter):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.parent is not None and hasattr(self.parent, "assignments"):
-            expect_all(self.parent)
+            register_submissions(self.parent)
 
     def from_filename(self, filename: str, resources: dict | None = None, **kwargs: Any) -> Any:
         path, resources = Path(filename), resources or {}
-        data, remarks = find(path, getattr(self.parent, "coursedir", None), resources)
         resources.setdefault("metadata", {}).update(name=path.stem, path=str(path.parent))
-        node = nbformat.v4.new_notebook(metadata={"tinytorch": {"remarks": remarks}})
-        resources["tinytorch"] = data
-        if getattr(self.parent, "_sanitizing", True) is False:  # the second pass reads what the first has written
-            node = rejoin_lines(nbformat.from_dict(data))
+        found = find(path, getattr(self.parent, "coursedir", None), resources)
+        if found is None:  # the second pass reads what the first has written
+            node = rejoin_lines(nbformat.from_dict(json.loads(path.read_text(encoding="utf-8"))))
+        else:
+            node, resources["tinytorch"] = nbformat.v4.new_notebook(), found
         return self.from_notebook_node(node, resources=resources, **kwargs)
 
 
-def expect_all(converter: Any) -> None:
+def register_submissions(converter: Any) -> None:
     """Every student's folder is to be graded, with the notebooks that belong to the assignment, found or not."""
     coursedir = converter.coursedir
     pattern = coursedir.format_path(coursedir.submitted_directory, coursedir.student_id, coursedir.assignment_id)
@@ -104,55 +97,16 @@ class AutogradeAll(Autograde):
         try:
             super().init_notebooks()
         except NbGraderException:
-            expect_all(self)
+            register_submissions(self)
             if not self.assignments:
                 raise
 
 
-def find(path: Path, coursedir: Any, resources: dict) -> tuple[Any, list[str]]:
-    """The content of the submission that `path` should hold, and remarks when it had to be looked for."""
+def find(path: Path, coursedir: Any, resources: dict) -> Found | None:
+    """The submission that `path` should hold; None when `path` is no student's file."""
     if coursedir is None or not path.is_relative_to(coursedir.format_path(coursedir.submitted_directory, ".", ".")):
-        return json.loads(path.read_text(encoding="utf-8")), []
-    return fullest(path, source_path(coursedir, resources["nbgrader"]["assignment"], path.stem))
-
-
-def fullest(path: Path, reference: Path) -> tuple[bytes | None, list[str]]:
-    """The file in the folder of `path` in which the most tasks are attempted, `path` itself when none has more."""
-    source = source_at(reference)
-    data, remarks = read_file(path)
-    own = len(repair(source, data).attempted) if data is not None else 0
-    if own == len(source.tasks):
-        return data, remarks
-    expected = {file.name for file in reference.parent.glob("*")}
-    others, beside = [], []
-    for other in sorted(path.parent.rglob("*")):
-        name = str(other.relative_to(path.parent))
-        hidden = any(part.startswith(".") for part in Path(name).parts)
-        if other == path or hidden or other.name in {*expected, "timestamp.txt"} - {path.name} or not other.is_file():
-            continue
-        beside.append(name[:80])
-        content, _ = read_file(other) if other.suffix.lower() in READABLE else (None, [])
-        count = len(repair(source, content).attempted) if content is not None else 0
-        if count > own:
-            others.append((-count, name, content))
-    if others:
-        _, name, content = min(others, key=lambda item: item[:2])
-        what = "was not handed in" if data is None else "holds fewer solutions" if own else "holds no solution"
-        return content, [*remarks, f"{path.name} {what}; {name[:80]} was graded instead."]
-    if data is None and beside and not remarks:
-        more = f" and {len(beside) - 3} more" if len(beside) > 3 else ""
-        remarks = [f"There is no notebook in the folder, only {', '.join(beside[:3])}{more}."]
-    return data, remarks
-
-
-def read_file(path: Path) -> tuple[bytes | None, list[str]]:
-    """A file's bytes; links are not followed, because they may lead to what is not the student's."""
-    if any(place.is_symlink() for place in (path, *path.parents[:2])):  # the file, the module's folder, the student's
-        return None, [f"{path.name} is a link; links are not followed."]
-    if not path.is_file():
-        return None, []
-    with path.open("rb") as stream:
-        return stream.read(33 * 2**20), []
+        return None
+    return best_file(path, source_path(coursedir, resources["nbgrader"]["assignment"], path.stem))
 
 
 def remove_what_was_linked(coursedir: Any, about: dict) -> None:
@@ -173,20 +127,18 @@ class Repair(NbGraderPreprocessor):
     """Pass one: the submission as cells of the course's notebook, every test restored, every id in place."""
 
     def preprocess(self, nb: Any, resources: dict) -> tuple[Any, dict]:
-        coursedir, about = self.parent.parent.coursedir, resources["nbgrader"]
-        remove_what_was_linked(coursedir, about)
-        source = source_at(source_path(coursedir, about["assignment"], about["notebook"]))
-        data, found = resources.pop("tinytorch"), nb.metadata["tinytorch"]["remarks"]
-        submission = repair(source, data)
-        remarks = list(found if found and data is None else [*found, *submission.remarks])
-        for remark in remarks:
-            self.log.warning("%s, %s: %s", about["student"], about["notebook"], remark)
-        nb = nbformat.from_dict(as_notebook(source, submission, remarks))
+        coursedir, where = self.parent.parent.coursedir, resources["nbgrader"]
+        remove_what_was_linked(coursedir, where)
+        source = source_at(source_path(coursedir, where["assignment"], where["notebook"]))
+        submission = resources.pop("tinytorch").submission
+        for remark in submission.remarks:
+            self.log.warning("%s, %s: %s", where["student"], where["notebook"], remark)
+        nb = nbformat.from_dict(as_notebook(source, submission))
         resources["nbgrader"]["checksums"] = True
         return nb, resources
 
 
-def as_notebook(source: Source, submission: Submission, remarks: list[str]) -> dict:
+def as_notebook(source: Source, submission: Submission) -> dict:
     """A repaired submission as a notebook that nbgrader, and its formgrader, can work with."""
     changed = {cell.id: cell for cell in source.cells}
     cells = []
@@ -203,22 +155,15 @@ def as_notebook(source: Source, submission: Submission, remarks: list[str]) -> d
             node.metadata.nbgrader["checksum"] = utils.compute_checksum(blank)
         cells.append(node)
     kernel = source.metadata.get("kernelspec", {"display_name": "python3", "language": "python", "name": "python3"})
-    metadata = {"kernelspec": kernel, "tinytorch": {"remarks": remarks}}
+    told = {"remarks": list(submission.remarks), "attempted": sorted(submission.attempted)}
+    metadata = {"kernelspec": kernel, "tinytorch": told}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
 def metadata_of(cell: StudentCell) -> dict:
-    about = {"role": cell.role}
-    if cell.tasks:
-        about["tasks"] = sorted(task.replace(".", "-") for task in cell.tasks)
-    if cell.changed:
-        about["changed"] = True
-    if cell.restored:
-        about["restored"] = True
     if cell.grade_id is None and cell.role != "test":
-        return {"tinytorch": about}
-    grading = {**cell.origin.metadata["nbgrader"], "cell_type": "code"}
-    return {"tinytorch": about, "nbgrader": grading}
+        return {"tinytorch": about(cell)}
+    return {"tinytorch": about(cell), "nbgrader": {**cell.origin.metadata["nbgrader"], "cell_type": "code"}}
 
 
 # ---------------------------------------------------------------------------------------------------------------- judge
@@ -236,36 +181,23 @@ class Judge(NbGraderPreprocessor):
     keep = Bool(True, help="Keep results in .grading/, and do not run again what has not changed.").tag(config=True)
 
     def preprocess(self, nb: Any, resources: dict) -> tuple[Any, dict]:
-        coursedir, about = self.parent.parent.coursedir, resources["nbgrader"]
-        path = source_path(coursedir, about["assignment"], about["notebook"])
-        if not source_at(path).tasks:
+        coursedir, where = self.parent.parent.coursedir, resources["nbgrader"]
+        path = source_path(coursedir, where["assignment"], where["notebook"])
+        source = source_at(path)
+        if not source.tasks:
             return nb, resources
         release = release_at(path, Path(coursedir.root))
         protected = self.protected and os.environ.get("TITO_UNPROTECTED") != "1"
         keep = self.keep and os.environ.get("TITO_REGRADE") != "1"
-        result = grader(release, protected=protected).grade(as_dict(nb), self.seed, keep)
-        self.log.info("%s, %s: %r", about["student"], about["notebook"], result)
-        write_result(nb, result, nb.metadata["tinytorch"]["remarks"])
+        result = grader(release, protected=protected).grade(from_notebook(source, nb), self.seed, keep)
+        self.log.info("%s, %s: %r", where["student"], where["notebook"], result)
+        write_result(nb, result)
         return nb, resources
 
 
-def as_dict(nb: Any) -> dict:
-    """What of a repaired notebook counts: the same work has the same key, whatever its outputs and its history."""
-    kept = ("id", "cell_type", "source")
-    return {
-        "cells": [
-            {**{name: cell[name] for name in kept}, "metadata": {"nbgrader": dict(cell.metadata.get("nbgrader", {}))}}
-            for cell in nb.cells
-        ]
-    }
-
-
-def write_result(nb: Any, result: Grade, remarks: list[str]) -> None:
+def write_result(nb: Any, result: Grade) -> None:
     """Outputs into the cells, the verdict into the test cells: the points are nbgrader's partial credit."""
     data = result.to_json()
-    data["remarks"] = list(dict.fromkeys([*remarks, *data["remarks"]]))
-    for task in data["tasks"].values():  # the blanks that were put back are in the notebook by now
-        task["found"] = not all(cell.metadata.tinytorch.get("restored") for cell in feedback.owned(nb, task["id"]))
     nb.metadata["tinytorch"] = {"grade": data}
     count = 0
     for cell in nb.cells:

@@ -9,7 +9,7 @@ from statistics import median
 
 from ..course import Course
 from ..registry import Module
-from .marks import Marks, graded_students, verdict
+from .gradebook import Scores, graded_students, verdict
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class TaskStats:
         return self.passed / self.students
 
 
-def verdicts_of(course: Course, module: Module, marks: Marks) -> list[dict[str, dict]]:
+def verdicts_of(course: Course, module: Module, scores: Scores) -> list[dict[str, dict]]:
     """The verdict on each student's notebook: task -> what the grader said, with the gradebook's points."""
-    found = (verdict(course, module, student, marks) for student in graded_students(course, module))
+    found = (verdict(course, module, student, scores) for student in graded_students(course, module))
     return [tasks for tasks in found if tasks]
 
 

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .grade import Grader, Outcomes, Release, outcomes, same_outcome
+from ..notebooks.tasks import SourceError, Task
+from .grade import Grader
 from .misconceptions import Misconception
-from .notebook import Piece, SourceError, Task, blank
+from .outcomes import Outcomes, outcomes, same_outcome
+from .release import Release
+from .sandbox import Cell
 
 FEWEST_MISCONCEPTIONS = 5
 
@@ -84,12 +87,12 @@ def reference_scores_all(grader: Grader, expected: dict[str, Outcomes], seed: in
 def blank_scores_nothing(grader: Grader, expected: dict[str, Outcomes], seed: int) -> Iterator[Finding]:
     """Graded, nothing at all; and with the stubs really run every probe fails."""
     source = grader.source
-    notebook = as_submission(grader.release, blank)
+    notebook = as_submission(grader.release, blank=True)
     result = grader.grade(notebook, seed)
     if result.points:
         yield Finding("blank", "", f"scores {result.points:g} points")
     cells = [
-        Piece(cell.id, cell.stub)
+        Cell(cell.id, cell.stub)
         for cell in source.cells
         if cell.kind == "code" and (cell.role != "given" or cell.exported)
     ]
@@ -164,13 +167,13 @@ def misconception_is_named(grader: Grader, mistake: Misconception, seed: int = 0
             yield Finding("misconceptions", mistake.task, f"{mistake.name!r} costs points of {id}: {task.message}")
 
 
-def as_submission(release: Release, change: Callable[..., str] | None = None) -> dict:
+def as_submission(release: Release, change: Callable[..., str] | None = None, blank: bool = False) -> dict:
     """The reference as a student would hand it in; `change` rewrites the text of solution cells."""
     cells = []
     for cell in release.source.cells:
         text = cell.stub if cell.role == "test" else cell.source
-        if cell.role == "solution" and change is not None:
-            text = cell.stub if change is blank else change(text, cell.id)
+        if cell.role == "solution":
+            text = cell.stub if blank else change(text, cell.id) if change is not None else text
         cells.append({"cell_type": cell.kind, "id": cell.id, "metadata": dict(cell.metadata), "source": text})
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 

@@ -129,7 +129,7 @@ def one_line_of_numpy_with_its_warnings(work):
         """
         @Operation
         def var(x, *, dim=None, correction=1, keepdim=False):
-            float_only("var", x)
+            check_floating("var", x)
             return np.asarray(np.var(x, axis=axes(dim), ddof=min(correction, count_of(x, dim)), keepdims=keepdim))
         """,
     )
@@ -181,7 +181,7 @@ def numpy_under_another_name_and_unicode_names(work):
         """
         @Operation
         def where(condition, a, b):
-            \u03b1, \u03b2 = unify(a, b)
+            \u03b1, \u03b2 = promote(a, b)
             return \u6570.where(\u6570.logical_not(condition), \u03b2, \u03b1)
         """,
     )

@@ -12,7 +12,7 @@ def records_with_comprehensions(work):
             wants = [isinstance(x, Tensor) and bool(x.requires_grad) for x in inputs]
             node.edges = [(x.grad_fn if x.grad_fn is not None else x) if w else None for w, x in zip(wants, inputs)]
             node.saved = [values[i] for i in saves]
-            node.versions = [(cells[i], cells[i][0]) for i in saves]
+            node.versions = [(cells[i], cells[i].count) for i in saves]
         """,
     )
 
@@ -36,11 +36,11 @@ def sums_one_dimension_at_a_time(work):
 @unusual
 def walks_without_a_heap(work):
     work.define(
-        "walk",
+        "backward_pass",
         """
-        def walk(pending, retain_graph=False, create_graph=False, wanted=None):
+        def backward_pass(pending, retain_graph=False, create_graph=False, wanted=None):
             while nodes := [key for key in pending if isinstance(key, Node)]:
-                latest = max(nodes, key=lambda node: node.order)
+                latest = max(nodes, key=lambda node: node.sequence_nr)
                 found = latest.gradients(pending.pop(latest), retain_graph, create_graph, wanted)
                 for place, gradient in enumerate(found):
                     if gradient is not None:
@@ -110,10 +110,10 @@ def helpers_in_cells_of_their_own(work):
     work.insert(
         """
         def complain(name, what, then, now):
-            raise RuntimeError(f"{name} saved {what} at version {then}, in-place changes made it {now}")
+            raise RuntimeError(f"the memory of {what}, which {name} keeps, is not what it was: {then} became {now}")
 
         def second_time():
-            raise RuntimeError("backward for the second time: give retain_graph=True to the first")
+            raise RuntimeError("nothing is left here; retain_graph=True would have kept it")
         """,
         "02-2",
     )
@@ -124,7 +124,7 @@ def helpers_in_cells_of_their_own(work):
             if node.saved is None:
                 second_time()
             for i in range(len(node.saved)):
-                if (now := node.versions[i][0][0]) != node.versions[i][1]:
+                if (now := node.versions[i][0].count) != node.versions[i][1]:
                     complain(node.name, node.row.names[i], node.versions[i][1], now)
             return node.saved
         """,
@@ -150,7 +150,7 @@ def accumulates_with_a_table_of_functions(work):
             def graph(): leaf.grad = gradient + leaf.grad
             def later():
                 np.add(leaf.grad.array, gradient, out=leaf.grad.array)
-                leaf.grad._version[0] = leaf.grad._version[0] + 1
+                leaf.grad._version.count = leaf.grad._version.count + 1
             {(True, True): first, (True, False): first, (False, True): graph, (False, False): later}[
                 leaf.grad is None, isinstance(gradient, Tensor)]()
         """,
@@ -175,9 +175,9 @@ def solutions_retyped_without_metadata(work):
 def slow_but_within_the_limit(work):
     work.prepend("02-3", "import time\ntime.sleep(1)")
     work.define(
-        "slopes",
+        "directional_derivatives",
         """
-        def slopes(function, inputs, directions, eps=1e-6):
+        def directional_derivatives(function, inputs, directions, eps=1e-6):
             import time
             time.sleep(0.1)
             claimed = 0.0
@@ -185,7 +185,7 @@ def slow_but_within_the_limit(work):
                 claimed += 0.0 if found is None else float((found * direction).sum())
 
             def at(distance):
-                with set_grad_enabled(False):
+                with grad_enabled(False):
                     return float(function(*(x + distance * u for x, u in zip(inputs, directions))))
 
             return (at(eps) - at(-eps)) / (eps + eps), claimed
@@ -208,8 +208,8 @@ def gradients_of_ties_with_where(work):
         "extreme_gradient",
         """
         def extreme_gradient(g, x, out, dim=None, keepdim=False):
-            equal = x == restore(out, x.shape, dim, keepdim)
+            equal = x == unreduce(out, x.shape, dim, keepdim)
             many_ = total(where(equal, 1.0, 0.0), dim=dim, keepdim=True)
-            return where(equal, restore(g, x.shape, dim, keepdim) / many_, 0.0)
+            return where(equal, unreduce(g, x.shape, dim, keepdim) / many_, 0.0)
         """,
     )

@@ -190,3 +190,57 @@ def sequential_by_reduce(work):
     assert text.count(loop) == 1
     short = "        from functools import reduce\n        return reduce(lambda x, f: f(x), self, input)"
     work.solution("03-10")["source"] = text.replace(loop, short)
+
+
+@unusual
+def errors_in_other_words(work):
+    work.define(
+        "gelu_gate",
+        """
+        def gelu_gate(x, approximate):
+            if approximate not in ("none", "tanh"):
+                raise RuntimeError(f"tanh or none, please, and not {approximate}")
+            return normal_cdf(x) if approximate == "none" else (tanh((x + GELU_CUBE * x * x * x) * GELU_SCALE) + 1) / 2
+        """,
+    )
+    work.define(
+        "register",
+        """
+        def register(module, name, value):
+            groups = {Parameter: module._parameters, Module: module._modules}
+            home = next((group for kind, group in groups.items() if isinstance(value, kind)), None)
+            if home is None:
+                for kind, group in (*groups.items(), (Tensor, module._buffers)):
+                    if name in group:
+                        if not (value is None or isinstance(value, kind)):
+                            raise TypeError(f"no {kind.__name__}: a {type(value).__name__} for {name}")
+                        home = group
+            if home is None:
+                object.__setattr__(module, name, value)
+                return
+            for other in (module.__dict__, module._parameters, module._modules, module._buffers):
+                if other is not home and name in other:
+                    del other[name]
+            home[name] = value
+        """,
+    )
+    work.define(
+        "fan_in_and_fan_out",
+        """
+        def fan_in_and_fan_out(tensor):
+            if tensor.ndim < 2:
+                raise ValueError(f"a weight is a matrix at least, not {tuple(tensor.shape)}")
+            field = int(np.prod(tensor.shape[2:]))
+            return tensor.shape[1] * field, tensor.shape[0] * field
+        """,
+    )
+    work.define(
+        "kaiming_std",
+        """
+        def kaiming_std(tensor, a, mode, nonlinearity):
+            fan_in, fan_out = fan_in_and_fan_out(tensor)
+            if mode not in ("fan_in", "fan_out"):
+                raise ValueError(f"{mode!r}? Either fan_out or fan_in")
+            return calculate_gain(nonlinearity, a) * (fan_in if mode == "fan_in" else fan_out) ** -0.5
+        """,
+    )

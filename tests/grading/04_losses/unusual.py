@@ -170,3 +170,28 @@ def focal_loss_as_a_class_with_a_sign_trick(work):
             return reduce(_Focal(alpha, gamma)(inputs, targets), reduction)
         ''',
     )
+
+
+@unusual
+def errors_in_other_words(work):
+    work.define(
+        "reduce",
+        """
+        def reduce(values, reduction):
+            if reduction not in ("none", "sum", "mean"):
+                raise ValueError(f"mean, sum, none: one of them, not {reduction}")
+            return values if reduction == "none" else getattr(values, reduction)()
+        """,
+    )
+    work.define(
+        "huber_loss",
+        """
+        def huber_loss(input, target, reduction="mean", delta=1.0):
+            check_same_shape(input, target)
+            if delta <= 0:
+                raise RuntimeError("the joint must lie to the right of 0")
+            size = abs(input - target)
+            near = size.clamp(max=delta)
+            return reduce(0.5 * near * near + delta * (size - near), reduction)
+        """,
+    )

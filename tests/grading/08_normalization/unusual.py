@@ -182,3 +182,25 @@ def a_context_manager_for_the_random_state(work):
             return leaves, output
         """,
     )
+
+
+@unusual
+def errors_in_other_words(work):
+    text = work.solution("08-3")["source"]
+    start = text.index("        raise RuntimeError(")
+    end = text.index("        )", start) + len("        )")
+    work.solution("08-3")["source"] = text[:start] + '        raise RuntimeError("these do not divide")' + text[end:]
+    text = work.solution("08-4")["source"]
+    start = text.index("        raise ValueError(", text.index("n = "))
+    end = text.index("        )", start) + len("        )")
+    work.solution("08-4")["source"] = text[:start] + '        raise ValueError("one is too few")' + text[end:]
+    work.define(
+        "residual",
+        """
+        def residual(x, body, shortcut=None):
+            parts = [body(x), x if shortcut is None else shortcut(x)]
+            if parts[0].shape != parts[1].shape:
+                raise RuntimeError("nothing to add")
+            return parts[1] + parts[0]
+        """,
+    )

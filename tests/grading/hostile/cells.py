@@ -710,7 +710,7 @@ def leaves_a_message_in_the_page_cache():
 
 
 @hostile()
-def changes_the_wardens_limits():
+def changes_the_supervisors_limits():
     import resource
 
     for pid in (1, 2):

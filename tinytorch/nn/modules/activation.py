@@ -1,0 +1,5 @@
+"""Activations, where PyTorch defines them."""
+
+from ... import _lazy
+
+__getattr__, __dir__ = _lazy.attach(__name__, {"nn": "ReLU LeakyReLU GELU SiLU Sigmoid Tanh Softmax LogSoftmax"})

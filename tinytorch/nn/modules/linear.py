@@ -1,0 +1,5 @@
+"""Linear layers, where PyTorch defines them."""
+
+from ... import _lazy
+
+__getattr__, __dir__ = _lazy.attach(__name__, {"nn": "Linear Identity"})

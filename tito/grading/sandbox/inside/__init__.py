@@ -1,0 +1,1 @@
+"""What runs beside a student's code. See `Processes` and `Protocol` in runner.py."""
