@@ -60,11 +60,16 @@ def draw(keys: Iterable[str], count: int) -> set[str]:
     return set(first + [key for key in ordered if key not in first][: count - len(first)])
 
 
-def sample(cases: Iterable, count: int, key: Callable[[object], str] = str, marks=()) -> list:
-    """The cases as pytest parameters: `count` of them in every run, the others marked slow."""
+def sample(cases: Iterable, count: int, key: Callable[[object], str]) -> list:
+    """The cases as pytest parameters (a tuple is several arguments): `count` of them in every run, the others marked slow."""
     cases = list(cases)
     drawn = draw(map(key, cases), count)
-    return [pytest.param(case, marks=marks if key(case) in drawn else (*marks, pytest.mark.slow)) for case in cases]
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)), marks=() if key(case) in drawn else pytest.mark.slow
+        )
+        for case in cases
+    ]
 
 
 def pytest_report_header(config):

@@ -8,7 +8,8 @@ import pytest
 from tinytorch.nn.layers import Linear
 from tinytorch.nn.losses import CrossEntropyLoss
 from tinytorch.optim import SGD
-from tinytorch.tensor import manual_seed, randn, tensor
+from tinytorch.random import manual_seed, randn
+from tinytorch.tensor import tensor
 from tinytorch.training import Callback, EarlyStopping, NonFiniteError, Trainer
 
 

@@ -23,7 +23,8 @@ from tinytorch.nn.conv import (
     weight_gradient,
     windows,
 )
-from tinytorch.tensor import manual_seed, ones, randn
+from tinytorch.random import manual_seed, randn
+from tinytorch.tensor import ones
 
 pytestmark = pytest.mark.modules(1, 2, 3, 8, 9)
 

@@ -10,7 +10,8 @@ from tinytorch.models.vision import make_divisible, mobilenet_v2, resnet18
 from tinytorch.nn import functional as F
 from tinytorch.nn.conv import Conv2d
 from tinytorch.nn.layers import Linear
-from tinytorch.tensor import manual_seed, randn, tensor
+from tinytorch.random import manual_seed, randn
+from tinytorch.tensor import tensor
 
 pytestmark = [pytest.mark.modules(1, 2, 3, 4, 6, 8, 9), pytest.mark.long]
 

@@ -7,7 +7,8 @@ from tinytorch.autograd import no_grad
 from tinytorch.models.vision import resnet18
 from tinytorch.nn import functional as F
 from tinytorch.optim import SGD
-from tinytorch.tensor import manual_seed, randn, tensor
+from tinytorch.random import manual_seed, randn
+from tinytorch.tensor import tensor
 
 pytestmark = [pytest.mark.modules(1, 2, 3, 4, 6, 8, 9), pytest.mark.long]
 
