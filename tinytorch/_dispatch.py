@@ -226,7 +226,7 @@ def check_floating(name, x):
 SENTENCES = (
     (AxisError, "", IndexError, "expected a dimension from {low} to {high}, got {axis}: check shape {shape}"),
     (Exception, "duplicate value", RuntimeError, "expected each dimension once, got {dim}: remove what occurs twice"),
-    (Exception, "^am.* dim=None.*zero-size", RuntimeError, "expected at least one element, got {shapes}: is it empty?"),
+    (Exception, "^am.* dim=None.*zero-size", RuntimeError, "expected at least one element, got {shapes}: check it"),
     (Exception, "empty sequence|zero-size", IndexError,
      "expected at least one element along the dimension, got {shapes}: check whether it is empty first"),
     (IndexError, "", IndexError, "{said}, in shape {shape}: check the index"),

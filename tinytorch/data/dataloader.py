@@ -38,7 +38,8 @@ from tinytorch.data.dataset import (
     pad_collate,
     vision_collate,
 )
-from ..tensor import default_generator, wrap
+from ..random import default_generator
+from ..tensor import wrap
 
 # %% ../../solutions/05_dataloader/05_dataloader_loader.ipynb #loader-reading
 class WorkerInfo:

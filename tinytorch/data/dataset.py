@@ -19,7 +19,8 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from ..tensor import Tensor, default_generator, stack, tensor, wrap
+from ..random import default_generator
+from ..tensor import Tensor, stack, tensor, wrap
 
 # %% ../../solutions/05_dataloader/05_dataloader.ipynb #b9d7e59e
 class Dataset:

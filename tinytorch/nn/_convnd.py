@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .layers import Module, Parameter
 from .padding import pad
-from ..tensor import rand
+from ..random import rand
 
 # %% ../../solutions/09_convolutions/09_convolutions_base.ipynb #4e93257c
 def pair(value, name="value"):

@@ -15,7 +15,8 @@ import warnings
 
 import numpy as np
 
-from ..tensor import Operation, exp, full, sigmoid, tanh, where
+from .._factories import full
+from ..tensor import Operation, exp, sigmoid, tanh, where
 from ..autograd import derivative
 from .layers import Module, Parameter, gelu, leaky_relu, log_softmax, relu, silu, softmax
 

@@ -19,7 +19,8 @@ from tinytorch.nn._convnd import (
 from .activation import ReLU
 from .layers import Module, Sequential
 from .normalization import BatchNorm2d
-from ..tensor import Operation, rand
+from ..random import rand
+from ..tensor import Operation
 
 # %% ../../solutions/09_convolutions/09_convolutions.ipynb #09-1-solution
 def output_size(n, kernel, stride=1, padding=0, dilation=1):

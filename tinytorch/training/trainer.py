@@ -15,7 +15,8 @@ from pathlib import Path
 from ..nn.layers import Module
 from ..operations import cat
 from ..optim import Optimizer, ReduceLROnPlateau
-from ..tensor import Tensor, default_generator, tensor
+from ..random import default_generator
+from ..tensor import Tensor, tensor
 from .callbacks import Callback
 from tinytorch.training.loop import (
     NonFiniteError,
