@@ -302,8 +302,9 @@ class _Unpickler(pickle._Unpickler):
         pickle.REDUCE[0]: load_reduce,
         pickle.NEWOBJ[0]: load_newobj,
         pickle.BUILD[0]: load_build,
-        **dict.fromkeys((op[0] for op in (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4)), refuse),
-    }  # fmt: skip
+        **dict.fromkeys([pickle.INST[0], pickle.OBJ[0], pickle.NEWOBJ_EX[0]], refuse),
+        **dict.fromkeys([pickle.EXT1[0], pickle.EXT2[0], pickle.EXT4[0]], refuse),
+    }
 
 
 def _module_class(module, name):

@@ -69,20 +69,25 @@ def _compare_values(actual, expected, where, options, checks):
     """Two tensors, or two numbers."""
     if actual is None and expected is None:
         return
-    tensors = isinstance(actual, Tensor), isinstance(expected, Tensor)
-    known = all(x is None or isinstance(x, (Tensor, np.generic, bool, int, float, complex)) for x in (actual, expected))
-    if not known or tensors[0] != tensors[1] and None not in (actual, expected):
-        raise TypeError(f"assert_close compares tensors or numbers, got {type(actual)} and {type(expected)}{where}")
-    if tensors[0] != tensors[1] or not checks["allow_subclasses"] and type(actual) is not type(expected):
-        raise AssertionError(f"The types do not match{where}: {type(actual)} and {type(expected)}")
     if (options["rtol"] is None) != (options["atol"] is None):
         raise ValueError(f"assert_close: give both or none of rtol={options['rtol']} and atol={options['atol']}")
-    if tensors[0]:
+    _compare_kinds(actual, expected, where, checks["allow_subclasses"])
+    if isinstance(actual, Tensor):
         _compare_properties(actual, expected, where, checks)
     elif checks["check_dtype"] and type(actual) is not type(expected):
         raise AssertionError(f"The types do not match{where}: {type(actual)} and {type(expected)}")
     a, b = (x.detach().cpu().array if isinstance(x, Tensor) else np.asarray(x) for x in (actual, expected))
     _compare_arrays(a, b, where, *_tolerances(a, b, options["rtol"], options["atol"]), options["equal_nan"])
+
+
+def _compare_kinds(actual, expected, where, allow_subclasses):
+    """Both Tensors, or both numbers or None: TypeError for what cannot be compared, AssertionError for a mixture."""
+    tensors = isinstance(actual, Tensor), isinstance(expected, Tensor)
+    known = all(x is None or isinstance(x, (Tensor, np.generic, bool, int, float, complex)) for x in (actual, expected))
+    if not known or tensors[0] != tensors[1] and None not in (actual, expected):
+        raise TypeError(f"assert_close compares tensors or numbers, got {type(actual)} and {type(expected)}{where}")
+    if tensors[0] != tensors[1] or not allow_subclasses and type(actual) is not type(expected):
+        raise AssertionError(f"The types do not match{where}: {type(actual)} and {type(expected)}")
 
 
 def _compare_properties(actual, expected, where, checks):
