@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['SENTENCES', 'array_module', 'share', 'ShownSignature', 'OperationBase', 'find_derivative', 'promote', 'as_dtype',
-           'as_floating', 'bind_arguments', 'check_bool', 'check_nonzero', 'check_floating', 'friendly_error']
+           'bind_arguments', 'unwrap_options', 'check_bool', 'check_nonzero', 'check_floating', 'friendly_error']
 
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #c0e5ffed
 import re
@@ -157,11 +157,6 @@ def as_dtype(x, dtype):
         return x if dtype.kind not in "iu" else np.asarray(x).astype(dtype)
     return x.astype(dtype, copy=False)
 
-
-def as_floating(x):
-    """An array whose numbers need not be whole: of integers and bools, float32."""
-    return x.astype(float32) if x.dtype.kind in "biu" else x
-
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #de29426a
 def bind_arguments(operation, inputs, options):
     """Sort arguments out as PyTorch does: lists of tensors, options given by position, inputs given by name."""
@@ -174,6 +169,11 @@ def bind_arguments(operation, inputs, options):
             raise TypeError(f"{operation.name}: {name} was given twice, by position and by name")
         options[name] = value
     return inputs, options
+
+
+def unwrap_options(options):
+    """The options with arrays in the place of tensors: an index may be one."""
+    return {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
 
 
 def _bind_list(operation, inputs, options):
@@ -226,7 +226,7 @@ def check_floating(name, x):
 SENTENCES = (
     (AxisError, "", IndexError, "expected a dimension from {low} to {high}, got {axis}: check shape {shape}"),
     (Exception, "duplicate value", RuntimeError, "expected each dimension once, got {dim}: remove what occurs twice"),
-    (Exception, "^am.* dim=None.*zero-size", RuntimeError, "expected at least one element, got {shapes}: is it empty?"),
+    (Exception, "^am.* dim=None.*zero-size", RuntimeError, "expected at least one element, got {shapes}: check it"),
     (Exception, "empty sequence|zero-size", IndexError,
      "expected at least one element along the dimension, got {shapes}: check whether it is empty first"),
     (IndexError, "", IndexError, "{said}, in shape {shape}: check the index"),

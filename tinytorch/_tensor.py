@@ -68,7 +68,7 @@ class Method:
         self.name, self.in_place = function or name.removesuffix("_"), name.endswith("_")
 
     def __get__(self, tensor, kind=None):
-        function = find_function(self.name)
+        function = functions.get(self.name) or find_function(self.name)
         if self.in_place:
             return partial(apply_inplace, function) if tensor is None else partial(apply_inplace, function, tensor)
         return function if tensor is None else MethodType(function, tensor)
