@@ -173,7 +173,10 @@ def bind_arguments(operation, inputs, options):
 
 def unwrap_options(options):
     """The options with arrays in the place of tensors: an index may be one."""
-    return {name: x.array if isinstance(x, Tensor) else x for name, x in options.items()}
+    for name, x in options.items():
+        if isinstance(x, Tensor):
+            options[name] = x.array
+    return options
 
 
 def _bind_list(operation, inputs, options):
