@@ -31,10 +31,10 @@ $(WORKSPACE)/settings.ini: | .venv/.instructor
 	@$(BIN)/tito new $(WORKSPACE)
 
 test: .venv/.test bubblewrap  ## every test but the slow ones, two at a time (WORKERS=2)
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --nbval-lax tests solutions
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" -p tests.sampling --nbval-lax tests solutions
 
 test-slow: .venv/.test bubblewrap  ## the tests marked slow
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow -p tests.sampling tests
 
 mutants: .venv/.test bubblewrap  ## mechanical mutants of every solution: killed, survived, equivalent
 	$(BIN)/python -m tito.grading.mutants
@@ -52,6 +52,7 @@ book: .venv/.book  ## the book into _book/, by Quarto, or by pandoc where there 
 	@$(BIN)/python -m tito.book
 
 sync: .venv/.instructor  ## after editing solutions/: library, student notebooks, README and book follow
+	$(BIN)/python -m tito.limits
 	$(BIN)/tito export --all
 	$(BIN)/tito release --all
 	$(BIN)/python -m tito.documents

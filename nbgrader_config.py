@@ -37,6 +37,9 @@ c.GenerateAssignment.preprocessors = ["tito.handout.ForStudents"] + [
     ).split()
 ]
 
+# From when on `tito hint NN.k`, asked once more after the last hint, shows the solution: a date for each module, if any.
+c.ForStudents.solutions_after = {}
+
 # Grading: whatever was handed in is repaired, run in a sandbox, and judged by probes beside the reference.
 c.Autograde.exporter_class = "tito.grading.plugins.Reader"
 c.Autograde.sanitize_preprocessors = ["tito.grading.plugins.Repair"]

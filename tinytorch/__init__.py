@@ -59,16 +59,51 @@ __getattr__, __dir__ = _lazy.attach(
             mm bmm mv dot outer addmm tensordot einsum
             """,
         ),
+        "_info": (1, "Size finfo iinfo"),
+        "_more": (
+            1,
+            """
+            clamp_min clamp_max deg2rad rad2deg float_power positive rsub sgn signbit isposinf isneginf isin inner kron
+            cross baddbmm addbmm addmv addr vdot block_diag cdist atleast_1d atleast_2d atleast_3d column_stack dstack
+            tensor_split hsplit vsplit dsplit fliplr flipud rot90 diag_embed diagflat triu_indices tril_indices argwhere
+            unravel_index std_mean aminmax diff nanmean dist trapezoid trapz=trapezoid msort bucketize histc
+            unique_consecutive
+            """,
+        ),
+        "_elementwise": (
+            2,
+            """
+            asin arcsin=asin acos arccos=acos atan arctan=atan asinh arcsinh=asinh acosh arccosh=acosh atanh
+            arctanh=atanh atan2 arctan2=atan2 hypot fmod copysign fmax fmin heaviside logaddexp logaddexp2 exp2 sinc
+            logit xlogy erfc erfinv lgamma digamma polygamma mvlgamma
+            """,
+        ),
+        "serialization": (3, "save load"),
         "autograd": (2, "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled"),
         "nn.layers": (3, "relu softmax log_softmax"),
         "nn.kernels": (3, "erf"),
     },
     {
-        "autograd": 0, "operations": 1, "random": 0, "nn": 0, "optim": 6, "data": 5, "utils": 0, "training": 7,
-        "models": 9,
-        "text": 10, "profiler": 14, "quantization": 15, "compression": 16, "cuda": 17, "kv_cache": 18, "benchmark": 19,
-        "compiler": 20, "distributed": 21, "deploy": 22,
+        "special": 2, "serialization": 3, "testing": 1, "backends": 0, "autograd": 0, "operations": 1, "random": 0, "nn": 0,
+        "optim": 6, "data": 5, "utils": 0, "training": 7, "models": 9, "text": 10, "profiler": 14, "quantization": 15,
+        "compression": 16, "cuda": 0, "kv_cache": 18, "benchmark": 19, "compiler": 20, "distributed": 21,
+        "deploy": 22,
     },  # fmt: skip
+    out="""
+        abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax any arange
+        arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin asin asinh atan atan2 atanh baddbmm
+        bitwise_and bitwise_not bitwise_or bitwise_xor bmm bucketize cat ceil clamp clamp_max clamp_min clip
+        column_stack concat concatenate copysign cos cosh cross cumsum deg2rad diag diff digamma div divide dot
+        dstack eq erf erfc erfinv exp exp2 expm1 eye fix float_power floor floor_divide fmax fmin fmod frac full
+        gather ge greater greater_equal gt heaviside histc hstack hypot index_add index_select inner isin
+        isneginf isposinf kron le lerp less less_equal lgamma linspace log log10 log1p log2 log_softmax
+        logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit logspace logsumexp lt
+        masked_select matmul max maximum mean min minimum mm msort mul multiply mv mvlgamma nan_to_num nanmean
+        nansum ne neg negative nonzero norm not_equal ones outer pow rad2deg reciprocal remainder round rsqrt
+        scatter scatter_add searchsorted sgn sigmoid sign signbit sin sinc sinh softmax sort sqrt square stack
+        std sub subtract take_along_dim tan tanh tensordot topk tril triu true_divide trunc var vdot vstack
+        xlogy zeros
+    """,
 )
 
 try:  # at once, because the file tinytorch/tensor.py and the function tinytorch.tensor have one name

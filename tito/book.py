@@ -22,6 +22,8 @@ from .running import environment
 
 OUTPUT = "_book"
 TEMPLATE = Path("book") / "page.html"
+FILTER = Path("book") / "reader.lua"
+"""What a reader need not see leaves the page; Quarto uses it too (_quarto.yml)."""
 
 
 def page(chapter: str) -> str:
@@ -88,7 +90,7 @@ def by_pandoc(root: Path) -> list[Path]:
         ) from None
     output = root / OUTPUT
     titles = {chapter: title(root / chapter) for chapter in chapters(root)}
-    common = [root / TEMPLATE, root / "_quarto.yml", Path(__file__)]
+    common = [root / TEMPLATE, root / FILTER, root / "_quarto.yml", Path(__file__)]
     made = []
     for chapter, name in titles.items():
         source, target = root / chapter, output / page(chapter)
@@ -97,6 +99,7 @@ def by_pandoc(root: Path) -> list[Path]:
             continue
         say(f"  {chapter}")
         options = ["--standalone", "--toc", "--toc-depth=3", "--mathml", f"--template={root / TEMPLATE}"]
+        options += [f"--lua-filter={root / FILTER}"]
         options += ["--wrap=none", f"--variable=chapters:{navigation(titles, chapter)}", f"--metadata=pagetitle:{name}"]
         if source.suffix == ".ipynb":
             source = executed(root, source, output / ".executed" / chapter)

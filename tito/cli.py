@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from .commands import building, grading, student, tests
+from .commands import building, grading, programs, student, tests
 from .console import Mistake, prepare_streams
 
 HELP = """Build your own PyTorch, module by module.
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for group in (student, tests, building, grading):
+for group in (student, tests, programs, building, grading):
     group.register(app)
 
 

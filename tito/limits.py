@@ -13,6 +13,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import notebooks as nb
 from .course import Course
@@ -38,6 +39,9 @@ HINTS = 3
 """A question, a pointer, the shape of the solution."""
 HEAD = ("## In two minutes", "## Words")
 """What stands before the first task: what earlier modules give, and the words that are used."""
+READ, WRITE, WORDS = 15, 1, 150
+"""The rule of hours: lines of code read in a minute, lines of a solution written in a minute (with thinking, checks and
+corrections), words of prose read in a minute."""
 KNOWN = "over_limits.json"
 """Beside the notebooks: what is over a limit still, for each module and rule its number and its worst figure. Nothing may
 become worse, and the list may only become shorter."""
@@ -113,6 +117,12 @@ class Sizes:
     def ratio(self) -> float:
         return self.before_last / max(self.solutions, 1)
 
+    @property
+    def hours(self) -> float:
+        """How long the notebook takes by the rule of hours, in whole or half hours."""
+        minutes = self.seen / READ + self.solutions / WRITE + self.prose / WORDS
+        return max(1, round(minutes / 30)) / 2
+
 
 def measure(notebook: dict) -> Sizes:
     """The figures of a graded notebook."""
@@ -182,7 +192,8 @@ def excesses(notebook: dict, graded: bool = True) -> list[Excess]:
     """All that is over a limit in one notebook."""
     found = [*cell_sizes(notebook), *without_example(notebook)]
     if graded:
-        found += [*notebook_sizes(notebook), *blanks(notebook), *hints(notebook), *head(notebook), *messages(notebook)]
+        found += [*notebook_sizes(notebook), *blanks(notebook), *hints(notebook), *head(notebook), *hours(notebook)]
+        found += messages(notebook)
     return found
 
 
@@ -330,6 +341,36 @@ def hint_list(cell: dict) -> list[str]:
     """The numbered items of a cell of hints."""
     parts = re.split(r"(?m)^\d+\.\s+", nb.text(cell))
     return [" ".join(part.split()) for part in parts[1:]]
+
+
+NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
+
+
+def in_words(hours: float) -> str:
+    """`two hours`, `two and a half hours`, `half an hour`."""
+    whole, half = int(hours), hours % 1 >= 0.5
+    if not whole:
+        return "half an hour"
+    number = NUMBERS[whole] if whole < len(NUMBERS) else str(whole)
+    return f"{number}{' and a half' if half else ''} hour{'s' if hours > 1 else ''}"
+
+
+TIME = re.compile(r"\*\*Time\*\* about ([a-z0-9 ]+)\.")
+
+
+def stated_hours(notebook: dict) -> float | None:
+    """The hours that the notebook's head promises."""
+    found = TIME.search(nb.text(notebook["cells"][0])) if notebook["cells"] else None
+    return next((half / 2 for half in range(1, 41) if found and in_words(half / 2) == found[1]), None)
+
+
+def hours(notebook: dict) -> Iterator[Excess]:
+    """A promise that is more than half an hour off the rule."""
+    said, due = stated_hours(notebook), measure(notebook).hours
+    if said is None or abs(said - due) > 0.5:
+        yield Excess(
+            "hours", "notebook", 1, f"its head should say `**Time** about {in_words(due)}.`, by the rule of hours"
+        )
 
 
 def hints(notebook: dict) -> Iterator[Excess]:
@@ -537,11 +578,25 @@ def shorten(course: Course) -> dict[str, dict[str, list[float]]]:
     return result
 
 
+def write_hours(course: Course) -> list[Path]:
+    """Write the hours that the rule gives into every head that is too far off; the notebooks changed."""
+    changed = []
+    for module in course.modules():
+        path = course.notebook(module)
+        notebook = nb.read(path)
+        if list(hours(notebook)):
+            words = f"**Time** about {in_words(measure(notebook).hours)}."
+            first = notebook["cells"][0]
+            first["source"] = re.sub(r"\*\*Time\*\* [^.]+\.", words, nb.text(first)).splitlines(keepends=True)
+            changed += [path] if nb.write(path, notebook) else []
+    return changed
+
+
 def least(one: list[float], other: list[float]) -> list[float]:
     return [min(pair) for pair in zip(one, other)]
 
 
-COLUMNS = ("seen", "written", "given", "before last", "ratio", "longest run", "before", "words of prose")
+COLUMNS = ("seen", "written", "given", "before last", "ratio", "longest run", "before", "words", "hours")
 
 
 def table(course: Course, modules: list[Module]) -> list[tuple[str, ...]]:
@@ -550,9 +605,11 @@ def table(course: Course, modules: list[Module]) -> list[tuple[str, ...]]:
     for module in modules:
         s = measure(nb.read(course.notebook(module)))
         rows.append((module.nn, s.seen, s.solutions, s.given, s.before_last, f"{s.ratio:.1f}", s.longest_run))
-        rows[-1] = tuple(map(str, (*rows[-1], s.run_before, s.prose)))
+        rows[-1] = tuple(map(str, (*rows[-1], s.run_before, s.prose, s.hours)))
     return rows
 
 
 if __name__ == "__main__":
-    print(shorten(Course.find()))
+    for changed in write_hours(Course.find()):
+        print(f"{changed}: hours brought up to date")
+    shorten(Course.find())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import limits
@@ -83,25 +84,34 @@ def export_findings(course: Course, module: Module) -> list[str]:
 def lint(notebook: dict, module: Module, graded: bool = True) -> list[tuple[str, str]]:
     """(cell, what) for every rule that the notebook breaks."""
     found: list[tuple[str, str]] = []
-    cells = notebook["cells"]
-    for number, cell in enumerate(cells, 1):
+    for number, cell in enumerate(notebook["cells"], 1):
         where = f"cell {number}"
         found += [(where, text) for text in (*prose(cell), *regions(cell), *outputs(cell))]
-    if not cells or cells[0]["cell_type"] != "markdown" or not nb.text(cells[0]).startswith("# "):
-        found.append(("cell 1", "is no title: a text cell that begins with `# `"))
-    elif graded and not nb.text(cells[0]).startswith(f"# {module.nn} "):
-        found.append(("cell 1", f"the title begins with `# {module.nn} `"))
-    if module.targets and not any("#| default_exp" in nb.text(cell) for cell in cells):
-        found.append(("notebook", "no cell says `#| default_exp NAME`"))
-    ids = Counter(cell.get("id") for cell in cells)
-    found += [("notebook", f"the cell id {name} is used {count} times") for name, count in ids.items() if count > 1]
+    found += whole(notebook["cells"], module, graded)
     if not graded:
         return found + [("notebook", f"{name}: a second notebook is not graded") for name in grade_ids(notebook)]
+    return found + task_findings(notebook, module)
+
+
+def whole(cells: list[dict], module: Module, graded: bool) -> Iterator[tuple[str, str]]:
+    """What a notebook must have as a whole: a title, a place to export to, ids, outputs that nbval compares."""
+    title = nb.text(cells[0]) if cells and cells[0]["cell_type"] == "markdown" else ""
+    if not title.startswith("# "):
+        yield "cell 1", "is no title: a text cell that begins with `# `"
+    elif graded and not title.startswith(f"# {module.nn} "):
+        yield "cell 1", f"the title begins with `# {module.nn} `"
+    if module.targets and not any("#| default_exp" in nb.text(cell) for cell in cells):
+        yield "notebook", "no cell says `#| default_exp NAME`"
+    yield from ids_and_outputs(cells, COMPARED if graded else 0)
+
+
+def ids_and_outputs(cells: list[dict], compared: int) -> Iterator[tuple[str, str]]:
+    for name, count in Counter(cell.get("id") for cell in cells).items():
+        if count > 1:
+            yield "notebook", f"the cell id {name} is used {count} times"
     kept = sum(nb.KEEP_OUTPUT in nb.text(cell) and bool(cell.get("outputs")) for cell in cells)
-    if kept < COMPARED:
-        found.append(("notebook", f"{kept} cells with an output that nbval compares; at least {COMPARED} are wanted"))
-    found += task_findings(notebook, module)
-    return found
+    if kept < compared:
+        yield "notebook", f"{kept} cells with an output that nbval compares; at least {compared} are wanted"
 
 
 def prose(cell: dict) -> list[str]:
@@ -122,52 +132,62 @@ def prose(cell: dict) -> list[str]:
 
 def regions(cell: dict) -> list[str]:
     """Every region is closed, stands in the right kind of cell, and leaves the export line and the signature outside."""
-    source, mark, found = nb.text(cell), nb.task_of(cell), []
-    lines = [line.strip() for line in source.splitlines()]
-    order = [line for line in lines if line in MARKS]
-    for begin, end in ((nb.BEGIN, nb.END), (nb.BEGIN_HIDDEN, nb.END_HIDDEN)):
-        mine = [line for line in order if line in (begin, end)]
-        if mine != [begin, end] * (len(mine) // 2):
-            found.append(f"`{begin}` and `{end}` do not alternate")
-    loose = [line for line in lines if re.match(r"#+\s*(BEGIN|END)\b", line) and line not in MARKS]
-    found += [f"`{line}` is written differently from nbgrader's mark" for line in loose]
-    if nb.BEGIN in order and not (mark and mark[1] == "solution"):
+    mark, lines = nb.task_of(cell), [line.strip() for line in nb.text(cell).splitlines()]
+    role, found = mark and mark[1], list(mark_findings(lines))
+    if nb.BEGIN in lines and role != "solution":
         found.append("has a solution region but no grade_id of the form NN-k-solution")
-    if nb.BEGIN_HIDDEN in order and not (mark and mark[1] == "test"):
+    if nb.BEGIN_HIDDEN in lines and role != "test":
         found.append("has hidden tests but no grade_id of the form NN-k")
     if cell["metadata"].get("nbgrader") and not mark:
         found.append(f"grade_id {cell['metadata']['nbgrader'].get('grade_id')!r}: expected NN-k or NN-k-solution")
-    if mark and mark[1] == "solution":
+    if role == "solution":
         found += solution_findings(cell, lines)
-    if mark and mark[1] == "test":
+    if role == "test":
         found += test_findings(cell)
     return found
 
 
-def solution_findings(cell: dict, lines: list[str]) -> list[str]:
-    grading, found = cell["metadata"]["nbgrader"], []
+def mark_findings(lines: list[str]) -> Iterator[str]:
+    """nbgrader's marks as nbgrader writes them, each beginning with its end."""
+    for begin, end in ((nb.BEGIN, nb.END), (nb.BEGIN_HIDDEN, nb.END_HIDDEN)):
+        mine = [line for line in lines if line in (begin, end)]
+        if mine != [begin, end] * (len(mine) // 2):
+            yield f"`{begin}` and `{end}` do not alternate"
+    for line in lines:
+        if re.match(r"#+\s*(BEGIN|END)\b", line) and line not in MARKS:
+            yield f"`{line}` is written differently from nbgrader's mark"
+
+
+def solution_findings(cell: dict, lines: list[str]) -> Iterator[str]:
+    """A solution cell's flags and region, and what is left of it without the region."""
+    grading = cell["metadata"]["nbgrader"]
     if not grading.get("solution") or grading.get("grade") or grading.get("locked"):
-        found.append("a solution cell has solution=true, grade=false, locked=false")
+        yield "a solution cell has solution=true, grade=false, locked=false"
     if nb.BEGIN not in lines:
-        return [*found, "has no solution region: nbgrader would replace the whole cell, its export line too"]
-    inside = nb.solution_lines(nb.text(cell))
-    if any(re.match(r"#\s*\|", line.strip()) for line in inside):
-        found.append("`#| export` stands inside the solution region, where students lose it")
+        yield "has no solution region: nbgrader would replace the whole cell, its export line too"
+        return
+    inside = [line.strip() for line in nb.solution_lines(nb.text(cell))]
+    if any(re.match(r"#\s*\|", line) for line in inside):
+        yield "`#| export` stands inside the solution region, where students lose it"
     if not nb.exports(cell):
-        found.append("has no `#| export` line")
-    if not any(line.strip() and not line.strip().startswith("#") for line in inside):
-        found.append("its solution region is empty")
-    blank = nb.strip_solution(nb.text(cell))
+        yield "has no `#| export` line"
+    if not any(line and not line.startswith("#") for line in inside):
+        yield "its solution region is empty"
+    yield from blank_findings(nb.plain(nb.strip_solution(nb.text(cell))))
+
+
+def blank_findings(source: str) -> Iterator[str]:
+    """A solution cell without its solution: it compiles, it can be imported, and says what is to be written."""
     try:
-        tree = ast.parse(nb.plain(blank))
+        tree = ast.parse(source)
     except SyntaxError as error:
-        return [*found, f"does not compile without its solution: {error.msg}, line {error.lineno}"]
+        yield f"does not compile without its solution: {error.msg}, line {error.lineno}"
+        return
     if any(isinstance(node, ast.Raise) for node in tree.body):
-        found.append("its blank stands outside every function: the whole module could not be imported")
+        yield "its blank stands outside every function: the whole module could not be imported"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not ast.get_docstring(node) and not documented(node):
-            found.append(f"{node.name} has no docstring outside its solution region")
-    return found
+            yield f"{node.name} has no docstring outside its solution region"
 
 
 def documented(node) -> bool:
@@ -175,40 +195,46 @@ def documented(node) -> bool:
     return any(isinstance(child, ast.FunctionDef) and ast.get_docstring(child) for child in getattr(node, "body", ()))
 
 
-def test_findings(cell: dict) -> list[str]:
+def test_findings(cell: dict) -> Iterator[str]:
     """Points, visible checks first, then probes and nothing else."""
-    grading, source, found = cell["metadata"]["nbgrader"], nb.text(cell), []
+    grading = cell["metadata"]["nbgrader"]
     if not grading.get("grade") or not grading.get("locked") or grading.get("solution"):
-        found.append("a test cell has grade=true, locked=true, solution=false")
+        yield "a test cell has grade=true, locked=true, solution=false"
     if not isinstance(grading.get("points"), int | float) or grading["points"] <= 0:
-        found.append(f"has {grading.get('points')!r} points: expected a number above 0")
-    visible, _, rest = source.partition(nb.BEGIN_HIDDEN)
+        yield f"has {grading.get('points')!r} points: expected a number above 0"
+    visible, _, rest = nb.text(cell).partition(nb.BEGIN_HIDDEN)
     hidden, _, after = rest.partition(nb.END_HIDDEN)
     if after.strip():
-        found.append("has code after the hidden region")
+        yield "has code after the hidden region"
     try:
         seen, tree = ast.parse(visible), ast.parse(hidden)
     except SyntaxError as error:
-        return [*found, f"does not compile: {error.msg}"]
+        yield f"does not compile: {error.msg}"
+        return
     if not any(isinstance(node, ast.Assert) for node in ast.walk(seen)):
-        found.append("has no visible check (an assert before the hidden region)")
-    probes = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("probe_")]
-    if not probes:
-        found.append("has no probe in its hidden region (`def probe_NAME(rng):`)")
+        yield "has no visible check (an assert before the hidden region)"
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign | ast.Import | ast.ImportFrom):
-            found.append(f"line {node.lineno} of its hidden region runs: only probes and what they use stand there")
+            yield f"line {node.lineno} of its hidden region runs: only probes and what they use stand there"
+    yield from probe_findings(tree)
+
+
+def probe_findings(tree: ast.Module) -> Iterator[str]:
+    """Probes of the hidden region: one argument, one sentence, no assertion, a name each."""
+    probes = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("probe_")]
+    if not probes:
+        yield "has no probe in its hidden region (`def probe_NAME(rng):`)"
     for node in probes:
         if [argument.arg for argument in node.args.args] != ["rng"]:
-            found.append(f"{node.name} takes exactly one argument, rng")
+            yield f"{node.name} takes exactly one argument, rng"
         doc = ast.get_docstring(node)
         if not doc or "\n" in doc.strip():
-            found.append(f"{node.name} needs a docstring of one line: what the feedback may say")
+            yield f"{node.name} needs a docstring of one line: what the feedback may say"
         if any(isinstance(child, ast.Assert) for child in ast.walk(node)):
-            found.append(f"{node.name} asserts: a probe hands back values, the judge compares them")
-    names = [node.name for node in probes]
-    found += [f"{name} is defined {count} times" for name, count in Counter(names).items() if count > 1]
-    return found
+            yield f"{node.name} asserts: a probe hands back values, the judge compares them"
+    for name, count in Counter(node.name for node in probes).items():
+        if count > 1:
+            yield f"{name} is defined {count} times"
 
 
 def outputs(cell: dict) -> list[str]:
@@ -260,12 +286,9 @@ def given_away(notebook: dict) -> list[tuple[str, str]]:
             shown.setdefault(line.strip(), number)
     found = []
     for number, cell in enumerate(notebook["cells"], 1):
-        for line in nb.solution_lines(nb.text(cell)):
-            if telling(line) and line.strip() in shown:
+        for line in map(str.strip, nb.solution_lines(nb.text(cell))):
+            if telling(line) and line in shown:
                 found.append(
-                    (
-                        f"cell {number}",
-                        f"students see this line of the solution in cell {shown[line.strip()]}: {line.strip()}",
-                    )
+                    (f"cell {number}", f"students see this line of the solution in cell {shown[line]}: {line}")
                 )
     return found

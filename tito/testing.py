@@ -23,6 +23,8 @@ from .slips import Slip, slips_in
 from .suites import failure_of, name_of, run_pytest
 from .watch import ENDLESS, NOWHERE
 
+VALUES = ("got:", "expected:")
+"""How the lines of a check that speaks begin (tito/checks.py) that say most."""
 BLANK = "still blank: write it in its cell, run the cell, then test again"
 
 
@@ -38,6 +40,12 @@ class Check:
     message: str = ""
     place: str = ""
     waits_for: str | None = None
+    details: tuple[str, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """How the check ended, in one word: what is not written yet did not fail."""
+        return "blank" if self.message.startswith(BLANK) else self.outcome
 
 
 @dataclass
@@ -49,13 +57,13 @@ class Report:
     exported: Exported | None = None
     checks: list[Check] = field(default_factory=list)
 
-    def count(self, outcome: str) -> int:
-        return sum(check.outcome == outcome for check in self.checks)
+    def count(self, word: str) -> int:
+        return sum(check.word == word for check in self.checks)
 
     @property
     def passed(self) -> bool:
         """Whether all that can run passes: what waits for another task is no failure."""
-        return bool(self.checks) and not self.count("fail")
+        return bool(self.checks) and all(check.outcome != "fail" for check in self.checks)
 
     @property
     def complete(self) -> bool:
@@ -94,11 +102,31 @@ def importance(check: Check) -> tuple[int, int]:
     return task_order(check.waits_for or check.task)
 
 
+def place_of(ran: CellRun) -> str:
+    """The cell that failed; where code raised an error, the cell and line where it did."""
+    origin = ran.failure.origins[-1] if ran.failure and ran.failure.origins else None
+    if not origin or origin.cell is None or ran.failure.kind == "AssertionError":
+        return f"cell {ran.index + 1}"
+    return f"cell {origin.cell + 1}, line {origin.line}"
+
+
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def words_of(failure: Failure) -> str:
+    """A failure as it is told: of a check, what it says itself."""
+    return failure.message if failure.kind == "AssertionError" and failure.message else str(failure)
+
+
 def truncate(failure: Failure) -> str:
-    """A failure in one line."""
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    text = lines[0] if lines else failure.kind
-    return text if len(text) <= 160 else text[:157] + "..."
+    """A failure in one line; of a check that speaks, what came and what was expected too."""
+    lines = [line.strip() for line in words_of(failure).splitlines() if line.strip()] or [failure.kind]
+    values = {
+        label: line.removeprefix(label).strip() for line in lines[1:] for label in VALUES if line.startswith(label)
+    }
+    said = ", ".join(f"{label[:-1]} {cut(values[label], 50)}" for label in VALUES if label in values)
+    return cut(lines[0], 160 - len(said)) + (f" ({said})" if said else "")
 
 
 class ModuleTest:
@@ -170,10 +198,8 @@ class ModuleTest:
                 blame.remember(ran, cause)
             if self._is_told(cell, ran, cause):
                 name = {"test": "visible checks", "solution": "its cell runs"}.get(cell.role)
-                place = f"cell {ran.index + 1}"
-                yield self._check(
-                    where, cell.task, name or f"{place} runs", ran.seconds, ran.failure, cause, f"{where}, {place}"
-                )
+                name = name or f"cell {ran.index + 1} runs"
+                yield self._check(where, cell.task, name, ran.seconds, ran.failure, cause, f"{where}, {place_of(ran)}")
         if ran and ran.failure and ran.failure.message.startswith(NOWHERE):
             yield Check(where, None, "the cells after it", "skip", 0, "not run: each could cost as much time again")
 
@@ -204,8 +230,12 @@ class ModuleTest:
         if cause and cause != own:
             words = f"waits for {cause}" + ", which does not end" * endless
             return Check(where, own, name, "wait", seconds, words, self._place_of(cause) or place, cause)
-        message = self._blank(own) if cause and own and not endless else truncate(failure)
-        return Check(where, own, name, "fail", seconds, message, self._place_of(cause) or place)
+        place = self._place_of(cause) or place
+        if cause and own and not endless:
+            return Check(where, own, name, "fail", seconds, self._blank(own), place)
+        lines = tuple(line for line in words_of(failure).splitlines() if line.strip())
+        details = lines[:12] if len(lines) > 1 else ()
+        return Check(where, own, name, "fail", seconds, truncate(failure), place, details=details)
 
     def _blank(self, task: str) -> str:
         """What to say of a task whose stub is still there."""
@@ -243,7 +273,7 @@ class ModuleTest:
         failure = failure_of(line) if line["outcome"] == "failed" else None
         cause = self._cause(self.blame, failure, own) if failure else None
         check = self._check(where, own, name, line["seconds"], failure, cause, line.get("line", ""))
-        if check.outcome == "fail" and line.get("input"):
+        if check.word == "fail" and line.get("input"):
             check = replace(check, message=f"{check.message} (with {line['input']})")
         return check
 

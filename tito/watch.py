@@ -70,6 +70,7 @@ class Watch:
             self.stop()
 
     def _look(self, _signal, frame: FrameType | None) -> None:
+        __tracebackhide__ = True  # noqa: F841  (IPython and pytest leave this frame out of what they show)
         stack = []
         while frame is not None:
             stack.append(frame)

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import kernel
+from . import kernel, lab
 from . import notebooks as nb
 from .console import Mistake
 from .course import HOME, Course, home
@@ -63,15 +63,6 @@ addopts = -p tito.pytest_plugin --strict-markers
 timeout = 300
 """
 
-JUPYTER = '''\
-"""JupyterLab started here gives its notebooks this workspace's own tinytorch, and no other."""
-
-import os
-from pathlib import Path
-
-os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).resolve().parent), os.environ.get("PYTHONPATH", "")])
-'''
-
 IGNORE = """\
 __pycache__/
 .ipynb_checkpoints/
@@ -87,6 +78,8 @@ Your own PyTorch grows here: you write it in `modules/`, it is exported to `tiny
 
     jupyter lab                open modules/01_tensor/01_tensor.ipynb and fill the blanks
     tito test module 01        export what you wrote and test it; says what to look at first
+    tito test module 01 --task 01.3    one task alone
+    tito hint 01.3             a hint: first a question, the next time a pointer
     tito export 01             only export, for the next module to build on
     tito status                where you are
     tito reset 01              begin a module again; your notebook is kept aside
@@ -171,6 +164,7 @@ def new(target: Path, first: Module | None = None) -> list[Module]:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     kernel.install()
+    lab.install()
     return modules
 
 
@@ -179,16 +173,18 @@ def write(root: Path, source: Path, modules: list[Module], before: list[Module])
     for name, text in {
         "settings.ini": SETTINGS,
         "pytest.ini": PYTEST,
-        "jupyter_server_config.py": JUPYTER,
         ".gitignore": IGNORE,
         "README.md": README,
+        ".tito/jupyter/labconfig/page_config.json": lab.page_config(),
     }.items():
         write_atomic(root / name, text)
     skip = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "_old")
     for module in modules:
         released = source / "modules" / module.folder
         shutil.copytree(released, root / "modules" / module.folder, ignore=skip)
-        shutil.copytree(released, root / ".tito" / "released" / module.folder, ignore=skip)
+        for path in (root / "modules" / module.folder).glob("*.ipynb"):
+            nb.write(path, lab.as_opened(nb.read(path)))
+        shutil.copytree(root / "modules" / module.folder, root / ".tito" / "released" / module.folder)
         if (source / "tests" / module.folder).is_dir():
             shutil.copytree(source / "tests" / module.folder, root / "tests" / module.folder, ignore=skip)
     if (source / "data").is_dir():  # what the notebooks read: nothing is downloaded

@@ -255,6 +255,9 @@ def test_sigkill_at_random_moments(tmp_path, kills):
     for _ in range(kills):
         process, step = start(tmp_path / "b", epochs)
         begun.append(step)
+        patience = time.monotonic() + 60
+        while not checkpoints(tmp_path / "b") and time.monotonic() < patience:  # on a busy machine the first takes long
+            time.sleep(0.005)
         time.sleep(chance.uniform(0, 0.05))
         assert process.poll() is None, process.stderr.read() or "the run was over before it was killed: make it longer"
         process.kill()

@@ -60,7 +60,7 @@ def outputs(*values: int) -> list[dict]:
     return cells
 
 
-HEAD = "**Time** about a quarter of an hour.\n\n## In two minutes\n\nNothing.\n\n## Words\n\nNone."
+HEAD = "**Time** about half an hour.\n\n## In two minutes\n\nNothing.\n\n## Words\n\nNone."
 TENSOR = [
     markdown("title-1", f"# 01 Tensor\n\nTwo small functions, and one that uses both.\n\n{HEAD}"),
     code("exp-1", "#| default_exp tensor"),

@@ -1,6 +1,8 @@
 """The book without Quarto: pandoc renders the same sources."""
 
+import html
 import json
+import re
 import shutil
 
 import pytest
@@ -15,7 +17,8 @@ pypandoc = pytest.importorskip("pypandoc", reason="pandoc comes with the extra `
 def tree(tmp_path):
     """A book of a page that includes another, and a notebook of one cell."""
     (tmp_path / "book").mkdir()
-    shutil.copy(HOME / "book" / "page.html", tmp_path / "book")
+    for name in ("page.html", "reader.lua"):
+        shutil.copy(HOME / "book" / name, tmp_path / "book")
     for name in ("settings.ini", "_quarto.yml"):
         shutil.copy(HOME / name, tmp_path)
     (tmp_path / "index.qmd").write_text("{{< include book/index.qmd >}}\n")
@@ -46,3 +49,51 @@ def test_pages_links_includes_and_outputs(tree):
 def test_a_second_run_makes_nothing(tree):
     book.by_pandoc(tree)
     assert book.by_pandoc(tree) == []
+
+
+SEEN = """#| export
+# NBVAL_CHECK_OUTPUT
+import sys
+
+sys.modules["tinytorch.autograd"] = sys.modules[__name__]
+
+
+def f(x):
+    # why
+    ### BEGIN SOLUTION
+    y = x  # fmt: skip
+    return y  # what
+    ### END SOLUTION
+
+
+assert f(1) == 1
+### BEGIN HIDDEN TESTS
+def probe_f(rng):
+    return f(2)
+### END HIDDEN TESTS
+print("#| this is output, " + "x" * 150)
+"""
+
+
+def test_a_reader_sees_no_machinery(tree):
+    path = tree / "solutions/01_tensor/01_tensor.ipynb"
+    notebook = json.loads(path.read_text())
+    new = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook["cells"] += [{**new, "id": "c", "source": SEEN}, {**new, "id": "d", "source": "#| default_exp tensor"}]
+    hints = {"cell_type": "markdown", "id": "e", "metadata": {"tags": ["hints"]}, "source": "1. A hint?"}
+    notebook["cells"].append(hints)
+    path.write_text(json.dumps(notebook))
+    book.by_pandoc(tree)
+    page = html.unescape(re.sub(r"<[^>]+>", "", (tree / "_book/solutions/01_tensor/01_tensor.html").read_text()))
+    for mark in ("#| export", "default_exp", "NBVAL", "sys.modules", "###", "probe_f", "fmt: skip", "A hint?"):
+        assert mark not in page, mark
+    for text in ("# why", "y = x\n", "return y  # what", "assert f(1) == 1", "#| this is output, x"):
+        assert text in page, text
+
+
+def test_no_code_runs_off_the_page():
+    """120 characters of 13 px fit into the column, and what is wider is wrapped."""
+    style = (HOME / book.TEMPLATE).read_text()
+    column = int(re.search(r"13rem minmax\(0, (\d+)rem\) 13rem", style)[1]) * 16
+    assert re.search(r"pre, code { font: 13px/", style) and "white-space: pre-wrap" in style
+    assert column - 2 * 16 - 2 * 13 - 3 >= 120 * 13 * 0.602, "DejaVu Sans Mono is 0.602 em wide"

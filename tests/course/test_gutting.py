@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from tests.sampling import sample
 from tito import notebooks as nb
 from tito import workspace
 from tito.course import HOME, Course
@@ -19,11 +20,10 @@ from tito.testing import ModuleTest
 
 COURSE = Course.read(HOME)
 TASKS = [(module, task) for module in COURSE.modules() for task in nb.tasks_of(nb.read(COURSE.notebook(module)))]
-# Every task is gutted by `make test-slow`; a few seconds each are too many for every run, where each eighth one is: at
-# least one of each module, and with it everything but its own tests must pass.
-CASES = [pytest.param(*case, marks=() if number % 8 == 0 else pytest.mark.slow) for number, case in enumerate(TASKS)]
+# Every task is gutted by `make test-slow`; a few seconds each are too many for every run.
+CASES = sample(TASKS, 9, lambda case: f"{case[0].folder}-{case[1]}")
 # The same for the tasks by themselves, and others than those that are gutted.
-ALONE = [pytest.param(*case, marks=() if number % 12 == 5 else pytest.mark.slow) for number, case in enumerate(TASKS)]
+ALONE = sample(TASKS, 7, lambda case: f"alone {case[0].folder}-{case[1]}")
 
 
 @pytest.fixture(scope="module")

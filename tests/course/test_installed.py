@@ -52,4 +52,4 @@ def test_it_makes_a_workspace_that_tests_the_students_code(installed, tmp_path):
     run = tito(installed, "status", cwd=tmp_path / "mine")
     assert run.returncode == 0 and "02_autograd.ipynb" in run.stdout
     run = tito(installed, "test", "module", "02", "--task", "02.1", cwd=tmp_path / "mine")
-    assert run.returncode == 1 and "fail  02.1" in run.stdout, run.stdout + run.stderr
+    assert run.returncode == 1 and "blank 02.1" in run.stdout, run.stdout + run.stderr

@@ -110,6 +110,11 @@ RULES = {
         "has no part `## Words` before its first task",
         replace("title-1", "Nothing.", "Much."),
     ),
+    "hours": (
+        replace("title-1", "about half an hour", "about two hours"),
+        "its head should say `**Time** about half an hour.`",
+        replace("title-1", "about half an hour", "about one hour"),
+    ),
     "words": (
         replace("01-1", "assert twice(2) == 4", raises('"no number" in str(error)')),
         "a test asks for 'no number' in a message",
@@ -186,6 +191,24 @@ def test_a_size_is_said_of_each_function():
     prose = "**Write** `one` (about 3 lines), `Two.__init__` (about 4 lines) and `forward(x)` (about 5 lines)."
     said = [limits.stated(prose, name, False) for name in ("one", "Two.__init__", "Two.forward", "other")]
     assert said == [3, 4, 5, None]
+
+
+def test_hours_follow_from_lines_and_words():
+    sizes = limits.Sizes(seen=900, solutions=150, given=0, before_last=0, longest_run=0, run_before="", prose=1500)
+    assert sizes.hours == 3.5, "an hour of code, two and a half of writing, ten minutes of prose: 220 minutes"
+    said = [limits.in_words(hours) for hours in (0.5, 1, 1.5, 2, 3.5)]
+    assert said == ["half an hour", "one hour", "one and a half hours", "two hours", "three and a half hours"]
+
+
+def test_the_hours_are_written_into_the_head(course):
+    mine = Course.read(course)
+    path = mine.notebook(BY_NUMBER[1])
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace("about half an hour", "three to four hours"), encoding="utf-8")
+    assert [one.rule for one in limits.excesses(nb.read(path))] == ["hours"]
+    assert limits.write_hours(mine) == [path]
+    assert path.read_text(encoding="utf-8") == before
+    assert limits.write_hours(mine) == []
 
 
 def test_a_file_of_the_library_has_a_limit(course):

@@ -14,7 +14,7 @@ WAITING = {"01.1": {"01.3"}, "01.2": {"01.3"}, "02.1": {"02.2"}}
 
 def lines(said, outcome):
     """The tasks with a line of this outcome."""
-    return set(re.findall(rf"^  {outcome}  (\d\d\.\d+)", said.out, re.MULTILINE))
+    return set(re.findall(rf"^  {outcome:<5} (\d\d\.\d+)", said.out, re.MULTILINE))
 
 
 def edit(path, task, old, new):
@@ -58,7 +58,7 @@ def test_a_gutted_task_fails_by_name_and_alone(folder, task, course, workspace, 
     assert nb.is_blank(next(c for c in nb.read(workspace_notebook)["cells"] if nb.task_of(c) == (task, "solution")))
     said = tito("test", "module", folder, cwd=workspace)
     assert said.code == 1
-    assert lines(said, "fail") == {task}
+    assert lines(said, "blank") == {task} and not lines(said, "fail")
     assert lines(said, "wait") == WAITING.get(task, set())
     assert all(f"waits for {task}" in line for line in said.out.splitlines() if line.startswith("  wait"))
     assert f"Look first at {task}" in said.out and "still blank" in said.out
@@ -76,7 +76,7 @@ def test_one_task(course, workspace, tito, solve):
     solve(course, workspace, "01_tensor", but="01.3")
     assert tito("test", "module", "01", "--task", "01.2", cwd=workspace).code == 0
     said = tito("test", "module", "01", "--task", "3", cwd=workspace)
-    assert said.code == 1 and lines(said, "fail") == {"01.3"} and "2 failed" in said.out
+    assert said.code == 1 and lines(said, "blank") == {"01.3"} and "2 still blank" in said.out
     said = tito("test", "module", "01", "--task", "01.9", cwd=workspace)
     assert said.code == 1 and "01.1, 01.2, 01.3" in said.err
     assert "no task" in tito("test", "module", "01", "--task", "02.1", cwd=workspace).err
@@ -245,3 +245,18 @@ def test_in_the_course_repository_it_says_that_it_looks_at_the_reference(course,
     for command in (("status",), ("export", "01"), ("test", "module", "01", "--task", "01.1")):
         assert "you see the reference in solutions/" in tito(*command, cwd=course).err
     assert "reference" not in tito("status", cwd=workspace).err
+
+
+def test_a_check_that_speaks_is_told_in_one_line_and_then_in_full(course, workspace, tito, solve):
+    from tito.running import Failure
+    from tito.testing import truncate
+
+    words = "check 2 of 2: adds two\n  failed:   f(2) == 4\n  got:      3\n  expected: 4"
+    assert truncate(Failure("AssertionError", words)) == "check 2 of 2: adds two (got 3, expected 4)"
+    long = truncate(Failure("AssertionError", f"{'x' * 500}\n  got:      {'1' * 500}\n  expected: {'2' * 500}"))
+    assert len(long) < 170 and "expected 22" in long
+    path = solve(course, workspace, "01_tensor")
+    edit(path, "01.2", "result = math.sqrt(x)", "raise ValueError('one\\n  and more')\n    result = 1")
+    said = tito("test", "module", "01", "--task", "01.2", cwd=workspace)
+    assert "visible checks: ValueError: one\n      and more\n" in said.out
+    assert "01_tensor.ipynb, cell 8, line 5" in said.out  # where it was raised: not in the check

@@ -3,9 +3,9 @@
 import planted_faults
 import pytest
 
+from tests.sampling import sample
+
 FAULTS = planted_faults.faults()
-# A few from all modules in every run; the others with `make test-slow` or `make planted`.
-SAMPLE = FAULTS[::8]
 
 
 def test_the_unbroken_package_passes(tmp_path):
@@ -21,7 +21,7 @@ def test_every_fault_can_be_planted(tmp_path):
 
 @pytest.mark.parametrize(
     "fault",
-    [pytest.param(f, marks=() if f in SAMPLE else pytest.mark.slow) for f in FAULTS],
+    sample(FAULTS, 4, lambda fault: fault.name),  # the others: make planted
     ids=lambda fault: fault.name,
 )
 def test_is_caught(fault):

@@ -247,6 +247,20 @@ def test_a_worker_that_fails_or_dies_leaves_what_was_graded_before(room, monkeyp
     assert notebooks(room) == before and len(before) == 4
 
 
+def test_a_record_is_forgotten_when_work_begins(room, monkeypatch):
+    """nbgrader sets a mark to 0 before it is made again: whoever is stopped then must not find it unchanged."""
+    room.hand_in("ada", solved())
+    grade(room, ["ada"])
+    record = room.root / ".grading" / "graded" / "01_small" / "ada.json"
+    assert record.is_file()
+
+    def grade_one(autograder, module, student):
+        return classroom.Result(student, problem=f"the record is there: {record.is_file()}")
+
+    monkeypatch.setattr(classroom, "grade_one", grade_one)
+    assert grade(room, ["ada"], regrade=True)["ada"].problem == "the record is there: False"
+
+
 def test_a_fresh_clone_and_a_changed_source_are_graded_without_a_release(room):
     """modules/ is in git and the gradebook is not."""
     (room.root / "gradebook.db").unlink()

@@ -10,8 +10,11 @@ import small
 from tests.grading.conftest import make
 from tito.grading import feedback
 from tito.grading.grade import Grader, grade
+from tito.grading.outcomes import same_outcome
 from tito.grading.release import Release
-from tito.grading.sandbox import Limits
+from tito.grading.sandbox import Error, Limits
+from tito.grading.seeds import course_secret, seed_for
+from tito.grading.submission import alone, repair
 from tito.grading.verdict import Grade
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
@@ -204,3 +207,62 @@ def test_the_time_of_a_submission_is_limited_as_a_whole(grader, monkeypatch):
         monkeypatch.setattr(slow.sandbox, "run", lambda job: runs.append(1) or run(job))
         assert slow.grade(notebook).points == 0
     assert len(runs) <= 3
+
+
+ALWAYS_REFUSES = "class Counter:\n    def add(self, n):\n        raise ValueError('n must not be negative')"
+
+
+def test_what_has_one_answer_for_everybody_counts_only_beside_what_is_drawn(grader):
+    task = grader.source.tasks["00.3"]
+    assert grader.constant(task) == {"probe_negative"}
+    result = grader.grade(small.solved(t3=ALWAYS_REFUSES))["00.3"]
+    assert [probe.passed for probe in result.probes] == [False, True]
+    assert result.points == 0 and "same answer for everybody" in result.message
+
+
+def test_a_table_of_the_answers_of_one_seed_is_worth_nothing_at_another(grader):
+    for id, task in grader.source.tasks.items():
+        known, asked = grader.expected(11)[id], grader.expected(12)[id]
+        assert grader.points(task, frozenset(n for n, value in known.items() if same_outcome(asked[n], value))) == 0
+
+
+def test_values_are_shown_only_where_no_line_of_the_reference_was_in_the_process(grader):
+    wrong = "def scale(x, eps=1e-5):\n    return centre(x) * 1.5"
+    alone = grader.grade(small.solved(t2=wrong))["00.2"]
+    assert "expected" in alone.message and "got" in alone.message
+    beside = grader.grade(small.solved(t1="def centre(x):\n    return np.asarray(x) * 2", t2=wrong))["00.2"]
+    assert beside.points == 0 and "got" not in beside.message
+    assert beside.message.count("What your code hands back is not what is expected.") == 2
+
+
+def test_solutions_that_passed_stay_the_students_own(grader):
+    own = "def centre(x):\n    x = np.asarray(x)\n    return x - np.mean(x, axis=-1, keepdims=True)"
+    submission = repair(grader.source, small.solved(t1=own, t2="def scale(x, eps=1e-5):\n    return 0"))
+    cells = alone(grader.source, grader.source.tasks["00.2"], submission, keep=frozenset({"00.1"}))
+    text = "\n".join(cell.source for cell in cells)
+    assert "np.mean(x, axis=-1" in text and "BEGIN SOLUTION" not in text.split("def scale")[0]
+
+
+def test_an_error_of_the_check_itself_is_not_called_the_codes_own(grader):
+    message = grader.grade(small.solved(t1="def centre(x):\n    return None"))["00.1"].message
+    assert "handed back cannot be used here: AttributeError" in message and "Your code raised" not in message
+    message = grader.grade(small.solved(t1="def centre(x):\n    raise RuntimeError('not yet')"))["00.1"].message
+    assert "RuntimeError: not yet." in message and "in the line" not in message
+
+
+def test_two_errors_of_one_kind_are_not_the_same_outcome():
+    one, other = Error("ValueError", "axis 3 is out of bounds"), Error("ValueError", "cannot reshape array of size 12")
+    assert not same_outcome(one, other) and same_outcome(one, Error("ValueError", "axis 7 is out of bounds"))
+
+
+def test_a_seed_follows_from_the_secret_and_what_is_run(tmp_path, grader):
+    secret = course_secret(tmp_path)
+    assert course_secret(tmp_path) == secret and len(secret) == 64
+    assert (tmp_path / "grading_secret.txt").stat().st_mode & 0o077 == 0
+    notebook = small.solved()
+    before = seed_for(secret, repair(grader.source, notebook))
+    notebook["cells"][0]["source"] += " A remark."
+    assert seed_for(secret, repair(grader.source, notebook)) == before
+    small.cell(notebook, "00-1-solution")["source"] += "\n    pass"
+    assert seed_for(secret, repair(grader.source, notebook)) != before
+    assert seed_for("another", repair(grader.source, small.solved())) != before

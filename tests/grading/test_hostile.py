@@ -19,6 +19,7 @@ from tests.grading.conftest import make
 from tests.grading.hostile.cells import KINDS
 from tests.grading.hostile.submissions import ABSENT, SUBMISSIONS, base, honest_tasks
 from tests.grading.work import Work
+from tests.sampling import sample
 from tito.grading.grade import Grader
 from tito.grading.release import Release
 from tito.grading.sandbox import Limits
@@ -141,12 +142,7 @@ def release_of(module):
     return replace(Release.open(ROOT / "solutions" / module.folder / f"{module.folder}.ipynb"), misconceptions=())
 
 
-def sampled(cases, step):
-    """Each `step`-th in every run, the others by `make test-slow`."""
-    return [pytest.param(case, marks=() if n % step == 0 else pytest.mark.slow) for n, case in enumerate(cases)]
-
-
-@pytest.mark.parametrize("module", sampled(BUILT, 3), ids=lambda module: module.folder)
+@pytest.mark.parametrize("module", sample(BUILT, 3, lambda module: module.folder), ids=lambda module: module.folder)
 def test_the_module_that_is_graded_cannot_be_imported(module):
     """Blanks filled in with an import of the finished module, from wherever it might be."""
     release = release_of(module)
@@ -172,13 +168,25 @@ def earned_on(grader, one):
     return grader.grade(one.hand_in(grader.source)).scores(), points
 
 
-@pytest.fixture(scope="module", params=BUILT, ids=lambda module: module.folder)
+PAIRS = [(module, one) for module in BUILT for one in ANYWHERE]
+
+
+def name_of(pair):
+    return f"{pair[0].folder}-{pair[1].student}"
+
+
+@pytest.fixture(scope="module")
 def real(request):
     with Grader(release_of(request.param), limits=LIMITS) as grader:
         yield grader
 
 
-@pytest.mark.parametrize("one", sampled(ANYWHERE, 50), ids=lambda one: one.student)
+@pytest.mark.parametrize(
+    ("real", "one"),
+    sample(PAIRS, 24, name_of),
+    indirect=["real"],
+    ids=lambda v: getattr(v, "folder", None) or v.student,
+)
 def test_hostile_submission_on_every_module(real, one):
     scores, points = earned_on(real, one)
     assert scores == points

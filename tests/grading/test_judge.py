@@ -45,11 +45,11 @@ DIFFERENT = [
     ([1, 2], [1, 3], "In value 2 of 2: expected 2, got 3."),
     ([1, 2], [1], "Expected 2 values, got 1 value."),
     ([1], 1, "Expected 1 value, got 1."),
-    ({"a": 1}, {"b": 1}, "without a; with b"),
+    ({"a": 1}, {"b": 1}, "without a; with 1 that"),
     ({"a": np.ones(2)}, {"a": np.zeros(2)}, "In entry 'a', index 0: expected 1, got 0."),
     (np.ones(2), "text", "got the text 'text'"),
     (np.ones(2), np.array(["x", "y"]), "got"),
-    ("same up to here and then A", "same up to here and then B", "got ... 'up to here"),
+    ("same up to here and then A", "same up to here and then B", "got another text of 26 characters"),
     (np.full(2, 0.5), np.full(2, 0.5 + 1e-5), "Largest difference 1e-05".lower()),
 ]
 

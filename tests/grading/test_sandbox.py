@@ -84,6 +84,14 @@ def test_outputs_errors_and_times(any_box):
     assert set(run.seconds) == set("abcd") and run.ended == "ok"
 
 
+def test_a_failed_check_says_what_came(any_box):
+    """The same words as in a student's kernel (tito/checks.py)."""
+    source = "def f(x):\n    return x + 1\nassert f(1) == 2\nassert f(2) == [4], 'a list'"
+    error = any_box.run(Job([Cell("a", source)])).errors["a"]
+    said = "check 2 of 2: a list\n  failed:   f(2) == [4]\n  got:      3\n  expected: [4]"
+    assert error == Error("AssertionError", said, 4, "assert f(2) == [4], 'a list'")
+
+
 def test_a_probe_sees_the_state_at_its_snapshot(any_box):
     job = Job(
         [Cell("a", "x = 1"), Cell("b", "x = 2")], {"a": "1", "b": "2"}, {task: [probe("return x")] for task in "12"}

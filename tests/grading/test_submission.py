@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 import small
 
-from tito.grading.submission import alone, load, repair, whole
+from tito.grading.submission import alone, best_file, from_notebook, load, repair, whole
 from tito.notebooks.cells import strip_solution
 from tito.notebooks.names import blank_out, fingerprint, names_of
 from tito.notebooks.tasks import source_of
@@ -337,3 +337,29 @@ def test_reading_is_given_up_after_a_while(monkeypatch):
     monkeypatch.setattr(import_module("tito.grading.submission.repair"), "load", endless)
     found = repair(SOURCE, json.dumps(small.solved()).encode())
     assert not found.attempted and "could not be read within 0.2 seconds" in found.remarks[0]
+
+
+def test_the_courses_own_notebook_is_never_a_submission(tmp_path):
+    """A clone of the repository holds solutions/, which would score everything whatever the student did."""
+    source, folder = tmp_path / "source" / "00_small.ipynb", tmp_path / "submitted" / "00_small"
+    (folder / "solutions").mkdir(parents=True)
+    source.parent.mkdir()
+    source.write_text(json.dumps(small.source()))
+    (folder / "solutions" / "00_copy.ipynb").write_text(json.dumps(small.source()))
+    (folder / "00_small.ipynb").write_text(json.dumps(small.release()))
+    found = best_file(folder / "00_small.ipynb", source)
+    assert found.name == "00_small.ipynb" and not found.submission.attempted
+    (folder / "00_small.ipynb").write_text(json.dumps(small.source()))
+    found = best_file(folder / "00_small.ipynb", source)
+    assert found.name is None and "marks of the course's own solutions" in found.submission.remarks[0]
+
+
+def test_a_submission_survives_the_notebook_that_it_is_kept_as():
+    from tito.grading.plugins import as_notebook
+
+    notebook = small.solved()
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] not in ("c2", "00-4")][::-1]
+    notebook["cells"].append(small.code("extra = 1"))
+    submission = repair(SOURCE, notebook)
+    back = from_notebook(SOURCE, json.loads(json.dumps(as_notebook(SOURCE, submission))))
+    assert back == submission and back.digest == submission.digest

@@ -341,3 +341,35 @@ def test_checkpoints_take_what_pytorch_takes():
             out.sum().backward()
             found.append([out.tolist(), x.grad.tolist(), y.grad.tolist()])
     assert all(one == found[0] for one in found) and found[0][1:] == [[3, 3], [7, 7]]
+
+
+EMPTY = {
+    "LayerNorm": (lambda nn: nn.LayerNorm(3), (0, 3)),
+    "LayerNorm without weights": (lambda nn: nn.LayerNorm(3, elementwise_affine=False), (0, 2, 3)),
+    "RMSNorm": (lambda nn: nn.RMSNorm(3), (0, 3)),
+    "GroupNorm": (lambda nn: nn.GroupNorm(1, 4), (0, 4, 2)),
+    "BatchNorm1d": (lambda nn: nn.BatchNorm1d(3), (0, 3)),
+    "BatchNorm2d": (lambda nn: nn.BatchNorm2d(3), (0, 3, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_batch(name):
+    """Nothing comes out, no parameter gets a NaN for a gradient, and no running statistic moves."""
+    make, shape = EMPTY[name]
+    found = []
+    for t in (tinytorch, torch):
+        layer, x = make(t.nn), t.zeros(*shape, requires_grad=True)
+        y = layer(x)
+        y.sum().backward()
+        state = {k: v.tolist() for k, v in layer.state_dict().items() if k != "num_batches_tracked"}
+        gradients = [p.grad.tolist() for p in layer.parameters()]
+        found.append((tuple(y.shape), tuple(x.grad.shape), gradients, state))
+    assert found[0] == found[1]
+
+
+def test_one_value_for_each_group_is_refused():
+    for t in (tinytorch, torch):
+        with pytest.raises(ValueError, match=r"more than 1 value per channel.*\[1, 3\]"):
+            t.nn.GroupNorm(3, 3)(t.ones(1, 3))
+        assert t.nn.GroupNorm(3, 3)(t.ones(2, 3)).tolist() == [[0.0] * 3] * 2

@@ -30,7 +30,7 @@ from ..operations import log1p, log2, logical_and, logical_not, logical_or, logi
 from ..operations import sin, sinh, squeeze, tan, trunc, view
 from ..tensor import absolute, argmax, argsort, array_module, cast, cat, clone, eq, exp, gather, ge, getitem
 from ..tensor import gt, le, log, logsumexp, lt, masked_fill, mean, minimum, ne, Operation, power, reshape
-from ..tensor import scattered_add, setitem, sigmoid, stack, topk_indices, transpose, unsqueeze, var, where  # fmt: skip
+from ..tensor import scattered_add, setitem, sigmoid, stack, topk_indices, transpose, unsqueeze, var, where
 from .parts import reduced_count, unreduce
 from .engine import derivative, extreme_gradient
 

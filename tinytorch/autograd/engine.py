@@ -14,10 +14,10 @@ from itertools import count
 
 import numpy as np
 
-from .._tensor import grad_mode
+from .._tensor import Version, grad_mode
 from ..operations import amax, index_put_zeros, reciprocal
 from ..tensor import add, div, exp, expand, getitem, log, matmul, maximum, mean, mul, neg, permute, reshape
-from ..tensor import sqrt, square, sub, tanh, Tensor, total, transpose, where, wrap  # fmt: skip
+from ..tensor import sqrt, square, sub, tanh, Tensor, total, transpose, where, wrap
 from tinytorch.autograd.parts import (
     FIXED, HookedNode, SavedNames, check_used, edges_of, leading_to, reduced_count, root_gradients, run_hooks,
     saved_tensors, tuple_of, unreduce, watching,

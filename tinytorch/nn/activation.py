@@ -2,13 +2,25 @@
 
 # %% auto #0
 __all__ = ['functional_relu', 'functional_leaky_relu', 'functional_silu', 'functional_softmax', 'functional_log_softmax',
-           'Identity', 'Flatten', 'ReLU', 'LeakyReLU', 'SiLU', 'GELU', 'Sigmoid', 'Tanh', 'Softmax', 'LogSoftmax']
+           'hardtanh', 'relu6', 'hardsigmoid', 'hardswish', 'hardshrink', 'softshrink', 'tanhshrink', 'threshold',
+           'elu', 'selu', 'celu', 'softplus', 'logsigmoid', 'mish', 'softsign', 'softmin', 'glu', 'prelu', 'normalize',
+           'cosine_similarity', 'pairwise_distance', 'Identity', 'Flatten', 'ReLU', 'LeakyReLU', 'SiLU', 'GELU',
+           'Sigmoid', 'Tanh', 'Softmax', 'LogSoftmax', 'ELU', 'CELU', 'SELU', 'Mish', 'Hardtanh', 'ReLU6',
+           'Hardsigmoid', 'Hardswish', 'Threshold', 'Softplus', 'Hardshrink', 'Softshrink', 'Softsign', 'Tanhshrink',
+           'LogSigmoid', 'Softmin', 'GLU', 'PReLU', 'CosineSimilarity', 'PairwiseDistance']
 
-# %% ../../solutions/03_layers/03_layers_activation.ipynb #a1d9520e
-from ..tensor import Operation, sigmoid, tanh
-from .layers import Module, gelu, leaky_relu, log_softmax, relu, silu, softmax
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #c2da08e4
+import math
+import warnings
 
-# %% ../../solutions/03_layers/03_layers_activation.ipynb #e515d0d0
+import numpy as np
+
+from .._factories import full
+from ..tensor import Operation, exp, sigmoid, tanh, where
+from ..autograd import derivative
+from .layers import Module, Parameter, gelu, leaky_relu, log_softmax, relu, silu, softmax
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #e7e3f319
 def _in_place(operation, input, **options):
     """operation(input), written over the input: what inplace=True means."""
     return input.copy_(operation(input, **options))
@@ -43,13 +55,213 @@ def functional_log_softmax(input, dim=None, _stacklevel=3, dtype=None):
 
 
 def _required_dim(name, dim, input):
-    """PyTorch guesses a missing dim, with a warning, and often wrongly. Here it is an error."""
-    if dim is None:
-        raise TypeError(
-            f"{name} needs dim, the dimension along which the probabilities sum to 1; "
-            f"for shape {input.shape} try dim=-1"
+    """dim, or PyTorch's guess when it is missing, with PyTorch's warning: the guess is often wrong."""
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=3,
+    )
+    return 0 if input.ndim in (0, 1, 3) else 1
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #659a926c
+@Operation
+def _hardtanh(x, *, min_val, max_val):
+    return x.clip(min_val, max_val)
+
+
+@Operation
+def _hardsigmoid(x):
+    return (x + 3).clip(0, 6) / 6
+
+
+@Operation
+def _hardswish(x):
+    return x * (x + 3).clip(0, 6) / 6
+
+
+@Operation
+def _hardshrink(x, *, lambd):
+    return np.where((x >= -lambd) & (x <= lambd), 0 * x, x)
+
+
+@Operation
+def _softshrink(x, *, lambd):
+    return np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, 0 * x))
+
+
+@Operation
+def _threshold(x, *, threshold, value):
+    return np.where(x <= threshold, x.dtype.type(value), x)
+
+
+derivative(_hardtanh, "x", lambda g, x, min_val, max_val: where((x > min_val) & (x < max_val), g, 0.0 * g))
+derivative(_hardsigmoid, "x", lambda g, x: where((x > -3) & (x < 3), g / 6, 0.0 * g))
+derivative(_hardswish, "x", lambda g, x: where(x <= -3, 0.0 * g, where(x < 3, g * (x / 3 + 0.5), g)))
+derivative(_hardshrink, "x", lambda g, x, lambd: where((x >= -lambd) & (x <= lambd), 0.0 * g, g))
+derivative(_softshrink, "x", lambda g, x, lambd: where((x >= -lambd) & (x <= lambd), 0.0 * g, g))
+derivative(_threshold, "x", lambda g, x, threshold, value: where(x <= threshold, 0.0 * g, g))
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #7df8cb02
+def _applied(operation, input, inplace, **options):
+    """operation(input), written over the input if inplace."""
+    return _in_place(operation, input, **options) if inplace else operation(input, **options)
+
+
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """input, cut off at min_val and max_val."""
+    if min_val > max_val:
+        raise ValueError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}: exchange them")
+    return _applied(_hardtanh, input, inplace, min_val=min_val, max_val=max_val)
+
+
+def relu6(input, inplace=False):
+    """input, cut off at 0 and 6."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardsigmoid(input, inplace=False):
+    """The straight line through 1/2 with slope 1/6, cut off at 0 and 1."""
+    return _applied(_hardsigmoid, input, inplace)
+
+
+def hardswish(input, inplace=False):
+    """input * hardsigmoid(input)."""
+    return _applied(_hardswish, input, inplace)
+
+
+def hardshrink(input, lambd=0.5):
+    """0 between -lambd and lambd, input elsewhere."""
+    return _hardshrink(input, lambd=lambd)
+
+
+def softshrink(input, lambd=0.5):
+    """input moved towards 0 by lambd, and 0 between -lambd and lambd."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}: use its absolute value")
+    return _softshrink(input, lambd=lambd)
+
+
+def tanhshrink(input):
+    """input - tanh(input)."""
+    return input - tanh(input)
+
+
+def threshold(input, threshold, value, inplace=False):
+    """input where it is above the threshold, else value."""
+    return _applied(_threshold, input, inplace, threshold=threshold, value=value)
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #c2189e06
+@Operation
+def _elu(x, *, alpha, scale, input_scale):
+    """scale * x above 0, scale * alpha * (exp(input_scale * x) - 1) below."""
+    return np.where(x > 0, scale * x, scale * alpha * np.expm1(input_scale * np.minimum(x, 0)))
+
+
+def _elu_to_input(g, x, alpha, scale, input_scale):
+    below = where(x > 0, 0.0 * x, x)  # no exponential of a large number in the branch that is not taken
+    return where(x > 0, scale * g, g * (scale * alpha * input_scale) * exp(input_scale * below))
+
+
+@Operation
+def _softplus(x, *, beta, threshold):
+    """log(1 + exp(beta * x)) / beta, and x itself where beta * x is above the threshold."""
+    z = beta * x
+    return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))) / beta)
+
+
+def _softplus_to_input(g, x, beta, threshold):
+    return where(beta * x > threshold, g, g * sigmoid(beta * x))
+
+
+derivative(_elu, "x", _elu_to_input)
+derivative(_softplus, "x", _softplus_to_input)
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """input above 0, alpha * (exp(input) - 1) below."""
+    return _applied(_elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1.0)
+
+
+def selu(input, inplace=False):
+    """elu with the two constants that keep mean 0 and variance 1 from layer to layer (Klambauer et al. 2017)."""
+    return _applied(_elu, input, inplace, alpha=_SELU_ALPHA, scale=_SELU_SCALE, input_scale=1.0)
+
+
+def celu(input, alpha=1.0, inplace=False):
+    """input above 0, alpha * (exp(input / alpha) - 1) below: its slope at 0 is 1 for every alpha."""
+    if alpha == 0:
+        raise RuntimeError("alpha cannot be 0 for CELU: it divides the input")
+    return _applied(_elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1 / alpha)
+
+
+def softplus(input, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta * input)) / beta; the input itself where beta * input is above the threshold."""
+    return _softplus(input, beta=beta, threshold=threshold)
+
+
+def logsigmoid(input):
+    """log(sigmoid(input)), finite for every input."""
+    return -_softplus(-input, beta=1.0, threshold=math.inf)
+
+
+def mish(input, inplace=False):
+    """input * tanh(softplus(input))."""
+    return _applied(lambda x: x * tanh(_softplus(x, beta=1.0, threshold=math.inf)), input, inplace)
+
+
+def softsign(input):
+    """input / (1 + |input|)."""
+    return input / (1 + input.abs())
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #9644631e
+def softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """softmax of -input: the smallest number gets the largest share."""
+    return softmax(-input, dim=_required_dim("softmin", dim, input), dtype=dtype)
+
+
+def glu(input, dim=-1):
+    """The first half along dim times the sigmoid of the second half."""
+    if not input.ndim:
+        raise RuntimeError("glu does not support 0-dimensional tensors: give it a dimension to halve")
+    if input.shape[dim] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}: pad it")
+    value, gate = input.chunk(2, dim)
+    return value * sigmoid(gate)
+
+
+def prelu(input, weight):
+    """input above 0, weight * input below; weight holds one number, or one for each channel (dimension 1)."""
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.numel() not in (1, channels):
+        raise RuntimeError(
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} and "
+            f"channel size = {channels}: use one of the two"
         )
-    return dim
+    slope = weight.reshape(1, -1, *[1] * (input.ndim - 2)) if input.ndim > 1 else weight.reshape(*[1] * input.ndim)
+    return where(input > 0, input, slope * input)
+
+
+def normalize(input, p=2.0, dim=1, eps=1e-12):
+    """input divided by its p-norm along dim, or by eps where that is larger."""
+    return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
+
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """The cosine of the angle between x1 and x2 along dim; norms below eps count as eps."""
+
+    def scaled(x):
+        norm = x.norm(2.0, dim, keepdim=True)
+        return x / (norm + (norm.clamp(min=eps) - norm).detach())  # the gradient goes through the norm, not its limit
+
+    return (scaled(x1) * scaled(x2)).sum(dim)
+
+
+def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+    """The p-norm of x1 - x2 + eps along the last dimension; eps keeps the gradient finite for equal vectors."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 # %% ../../solutions/03_layers/03_layers_activation.ipynb #ee317c33
 class Identity(Module):
@@ -165,3 +377,200 @@ class LogSoftmax(Softmax):
 
     def forward(self, input):
         return functional_log_softmax(input, self.dim)
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #0f44558f
+class _Activation(Module):
+    """An activation with options: `_shown` of them are printed."""
+
+    _function, _shown = None, ()
+
+    def forward(self, input):
+        options = {name: value for name, value in vars(self).items() if not name.startswith("_") and name != "training"}
+        return type(self)._function(input, **options)
+
+    def extra_repr(self):
+        text = ", ".join(f"{name}={getattr(self, name)}" for name in self._shown)
+        inplace = ["inplace=True"] if getattr(self, "inplace", False) else []
+        return ", ".join([*filter(None, [text]), *inplace])
+
+
+class ELU(_Activation):
+    """elu as a Module."""
+
+    _function, _shown = staticmethod(elu), ("alpha",)
+
+    def __init__(self, alpha=1.0, inplace=False):
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+
+class CELU(_Activation):
+    """celu as a Module."""
+
+    _function, _shown = staticmethod(celu), ("alpha",)
+
+    def __init__(self, alpha=1.0, inplace=False):
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+
+class SELU(_Activation):
+    """selu as a Module."""
+
+    _function = staticmethod(selu)
+
+    def __init__(self, inplace=False):
+        super().__init__()
+        self.inplace = inplace
+
+
+class Mish(SELU):
+    """mish as a Module."""
+
+    _function = staticmethod(mish)
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #a8e35bbe
+class Hardtanh(_Activation):
+    """hardtanh as a Module."""
+
+    _function, _shown = staticmethod(hardtanh), ("min_val", "max_val")
+
+    def __init__(self, min_val=-1.0, max_val=1.0, inplace=False):
+        super().__init__()
+        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
+
+
+class ReLU6(_Activation):
+    """relu6 as a Module."""
+
+    _function = staticmethod(relu6)
+
+    def __init__(self, inplace=False):
+        super().__init__()
+        self.inplace = inplace
+
+
+class Hardsigmoid(ReLU6):
+    """hardsigmoid as a Module."""
+
+    _function = staticmethod(hardsigmoid)
+
+    def extra_repr(self):
+        return ""
+
+
+class Hardswish(Hardsigmoid):
+    """hardswish as a Module."""
+
+    _function = staticmethod(hardswish)
+
+
+class Threshold(_Activation):
+    """threshold as a Module."""
+
+    _function, _shown = staticmethod(threshold), ("threshold", "value")
+
+    def __init__(self, threshold, value, inplace=False):
+        super().__init__()
+        self.threshold, self.value, self.inplace = threshold, value, inplace
+
+
+class Softplus(_Activation):
+    """softplus as a Module."""
+
+    _function, _shown = staticmethod(softplus), ("beta", "threshold")
+
+    def __init__(self, beta=1.0, threshold=20.0):
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
+
+class Hardshrink(_Activation):
+    """hardshrink as a Module."""
+
+    _function = staticmethod(hardshrink)
+
+    def __init__(self, lambd=0.5):
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self):
+        return str(self.lambd)
+
+
+class Softshrink(Hardshrink):
+    """softshrink as a Module."""
+
+    _function = staticmethod(softshrink)
+
+# %% ../../solutions/03_layers/03_layers_activation.ipynb #97c78d2f
+class Softsign(_Activation):
+    """softsign as a Module."""
+
+    _function = staticmethod(softsign)
+
+
+class Tanhshrink(_Activation):
+    """tanhshrink as a Module."""
+
+    _function = staticmethod(tanhshrink)
+
+
+class LogSigmoid(_Activation):
+    """logsigmoid as a Module."""
+
+    _function = staticmethod(logsigmoid)
+
+
+class Softmin(Softmax):
+    """softmin as a Module."""
+
+    def forward(self, input):
+        return softmin(input, self.dim)
+
+
+class GLU(_Activation):
+    """glu as a Module."""
+
+    _function, _shown = staticmethod(glu), ("dim",)
+
+    def __init__(self, dim=-1):
+        super().__init__()
+        self.dim = dim
+
+
+class PReLU(Module):
+    """prelu as a Module, whose slopes are learned."""
+
+    def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
+        super().__init__()
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = Parameter(full((num_parameters,), init, device=device, dtype=dtype or np.dtype("float32")))
+
+    def forward(self, input):
+        return prelu(input, self.weight)
+
+    def extra_repr(self):
+        return f"num_parameters={self.num_parameters}"
+
+
+class CosineSimilarity(Module):
+    """cosine_similarity as a Module."""
+
+    def __init__(self, dim=1, eps=1e-8):
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1, x2):
+        return cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+class PairwiseDistance(Module):
+    """pairwise_distance as a Module."""
+
+    def __init__(self, p=2.0, eps=1e-6, keepdim=False):
+        super().__init__()
+        self.norm, self.eps, self.keepdim = p, eps, keepdim
+
+    def forward(self, x1, x2):
+        return pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)

@@ -16,6 +16,8 @@ __getattr__, __dir__ = _lazy.attach(
             """
             relu=functional_relu leaky_relu=functional_leaky_relu silu=functional_silu
             softmax=functional_softmax log_softmax=functional_log_softmax
+            elu selu celu mish hardtanh relu6 hardsigmoid hardswish threshold softplus hardshrink softshrink softsign
+            tanhshrink logsigmoid softmin glu prelu normalize cosine_similarity pairwise_distance
             """,
         ),
         "nn.losses": (
@@ -26,7 +28,17 @@ __getattr__, __dir__ = _lazy.attach(
             """,
         ),
         "nn.normalization": (8, "dropout=functional_dropout batch_norm layer_norm group_norm rms_norm"),
-        "nn.conv": (9, "conv1d conv2d max_pool2d avg_pool2d adaptive_avg_pool2d pad unfold"),
+        "nn.conv": (9, "conv2d"),
+        "nn.conv_layers": (9, "conv1d conv_transpose1d conv_transpose2d unfold fold"),
+        "nn.padding": (9, "pad"),
+        "nn.pooling": (
+            9,
+            """
+            max_pool1d max_pool2d avg_pool1d avg_pool2d lp_pool1d lp_pool2d
+            adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
+            """,
+        ),
+        "nn.upsampling": (9, "interpolate pixel_shuffle pixel_unshuffle dropout1d dropout2d instance_norm"),
         "nn.embeddings": (11, "embedding one_hot"),
         "nn.attention": (12, "scaled_dot_product_attention"),
     },

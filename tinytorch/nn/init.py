@@ -87,3 +87,14 @@ def orthogonal_(tensor, gain=1, generator=None):
     q *= np.sign(np.diag(r))  # QR leaves the signs open; with these the distribution is uniform
     with no_grad():
         return tensor.copy_(wrap(gain * (q.T if len(flat) < flat.shape[1] else q).reshape(tensor.shape)))
+
+# %% ../../solutions/03_layers/03_layers_init.ipynb #e94f6f1d
+_NAMES = """
+    calculate_gain constant_ eye_ kaiming_normal_ kaiming_uniform_ normal_ ones_ orthogonal_ trunc_normal_ uniform_
+    xavier_normal_ xavier_uniform_ zeros_
+""".split()
+
+
+def __dir__():
+    """PyTorch's names, and none of the helpers."""
+    return _NAMES

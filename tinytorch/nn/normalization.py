@@ -17,7 +17,7 @@ from ..tensor import ones, Operation, Tensor, zeros
 from .._factories import ones_like
 from ..random import get_rng_state, set_rng_state
 from ..autograd import Function, derivative, enable_grad
-from .checks import by_channel, check_channels, check_normalized, in_float32
+from .checks import by_channel, check_channels, check_normalized, check_several_values, in_float32
 from .layers import Module, Parameter
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #58679720
@@ -29,7 +29,8 @@ def mean_product(a, b, axes):
         every = list(range(a.ndim))
         kept = [i for i in every if i not in {axis % a.ndim for axis in axes}]
         total = np.asarray(np.einsum(a, every, b, every, kept))
-    return np.expand_dims(total / np.asarray(a.size / max(1, total.size), a.dtype), axes)
+    count = max(1, a.size // max(1, total.size))  # of an empty batch the mean is 0, and so is the weight's gradient
+    return np.expand_dims(total / np.asarray(count, a.dtype), axes)
 
 # %% ../../solutions/08_normalization/08_normalization.ipynb #08-1-solution
 def standardize_forward(x, axes, eps):
@@ -153,6 +154,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     Raises RuntimeError when num_groups does not divide C. Source: https://arxiv.org/abs/1803.08494
     """
     check_channels(input, weight=weight, bias=bias)
+    check_several_values(input, num_groups)
     ### BEGIN SOLUTION
     N, C = input.shape[:2]
     if C % num_groups:
@@ -207,6 +209,8 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         raise ValueError("running_mean and running_var must be given together: pass both, or None for both")
     if running_mean is None and not training:
         raise RuntimeError("running_mean must be defined in evaluation mode: pass both statistics, or training=True")
+    if training and not input.numel():  # an empty batch: nothing to normalise, and nothing to learn from
+        return _affine(input, by_channel(weight, input.ndim), by_channel(bias, input.ndim))
     ### BEGIN SOLUTION
     axes = (0, *range(2, input.ndim))
     weight, bias = by_channel(weight, input.ndim), by_channel(bias, input.ndim)

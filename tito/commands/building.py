@@ -20,12 +20,19 @@ def lint(
     sizes: Annotated[
         bool, typer.Option("--sizes", help="only measure: the figures, and all that is over a limit")
     ] = False,
+    families: Annotated[
+        bool, typer.Option("--families", help="only run the probes on spoiled solutions: which kinds they miss")
+    ] = False,
 ) -> None:
     """Check the source notebooks: ids, points, solution regions, probes, outputs, sizes. Part of the tests too."""
     from ..console import say
     from ..lint import lint_course
 
     course = here()
+    if families:
+        from ..grading.families import main
+
+        raise typer.Exit(main([module] if module else []))
     if sizes:
         return show_sizes(course, [course.module(module)] if module else course.modules())
     findings = lint_course(course, [course.module(module)] if module else None)

@@ -1,4 +1,4 @@
-"""A student's commands: new, status, export, reset, doctor."""
+"""A student's commands: new, status, export, hint, reset, doctor."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples("tito new my-tinytorch", "tito new late-start --from 07"))(new)
     app.command(epilog=examples("tito status"))(status)
     app.command(epilog=examples("tito export 07", "tito export --all"))(export)
+    app.command(epilog=examples("tito hint 01.4"))(hint)
     app.command(epilog=examples("tito reset 07"))(reset)
     app.command(epilog=examples("tito doctor"))(doctor)
 
@@ -102,6 +103,14 @@ def export(
         if blank := blank_tasks(course, one):
             say(f"{one.nn}  still blank, and raise NotImplementedError when they are called: {', '.join(blank)}")
         say_slips(course, one)
+
+
+def hint(task: Annotated[str, typer.Argument(metavar="NN.K", help="the task: 01.4")]) -> None:
+    """Show the next hint for a task: a question, then a pointer, then the shape of a solution."""
+    from ..console import say
+    from ..hints import next_help
+
+    say(str(next_help(here(), task)))
 
 
 def reset(module: ModuleArgument) -> None:

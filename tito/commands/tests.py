@@ -11,7 +11,7 @@ from ..seconds import CELL_SECONDS
 from .common import ModuleArgument, examples, here, say_slips, say_where
 
 Rest = Annotated[list[str] | None, typer.Argument(metavar="[-- PYTEST OPTIONS]", help="passed on to pytest")]
-STYLE = {"pass": "green", "fail": "bold red", "wait": "yellow", "skip": "dim"}
+STYLE = {"pass": "green", "fail": "bold red", "blank": "yellow", "wait": "yellow", "skip": "dim"}
 
 
 def register(app: typer.Typer) -> None:
@@ -70,23 +70,32 @@ def module(
         raise typer.Exit(1)
 
 
-WORDS = (("pass", "passed"), ("fail", "failed"), ("wait", "waiting"), ("skip", "skipped"))
+WORDS = {"pass": "passed", "fail": "failed", "blank": "still blank", "wait": "waiting", "skip": "skipped"}
 
 
 def show_checks(run) -> None:
     """Each check as it is made, under the place it stands in, and how many ended in which way."""
     from ..console import console, say
 
-    screen, where = console(), None
+    screen, where, last, more = console(), None, None, 0
     for check in run.steps():
+        key = (check.where, check.task, check.word, check.message)
+        if key == last and check.message:
+            more += 1  # one line says it of all
+            continue
+        if more:
+            say(f"                and {more} more", "dim")
+        last, more = key, 0
         if check.where != where:
             where = check.where
             say(where)
-        screen.print(f"  [{STYLE[check.outcome]}]{check.outcome}[/]", end="")
+        screen.print(f"  [{STYLE[check.word]}]{check.word:<5}[/]", end="")
         words = check.message or f"{check.seconds:.2f} s"
-        screen.print(f"  {check.task or '-':<5}  {check.name:<44}  {words}", markup=False, soft_wrap=True)
-    counts = [(run.report.count(outcome), word) for outcome, word in WORDS]
-    say(", ".join(f"{number} {word}" for number, word in counts if number) or "nothing was tested", "bold")
+        screen.print(f" {check.task or '-':<5}  {check.name:<44}  {words}", markup=False, soft_wrap=True)
+    if more:
+        say(f"                and {more} more", "dim")
+    counts = [(run.report.count(word), said) for word, said in WORDS.items()]
+    say(", ".join(f"{number} {said}" for number, said in counts if number) or "nothing was tested", "bold")
 
 
 def explain(report, first) -> None:
@@ -96,7 +105,8 @@ def explain(report, first) -> None:
     title = str(report.tasks[first.task]) if first.task in report.tasks else first.task or first.name
     say()
     say(f"Look first at {first.waits_for or title}", "bold")
-    say(f"  {first.name}: {first.message}")
+    for number, line in enumerate(first.details or (first.message,)):
+        say(f"  {first.name}: {line}" if not number else f"    {line}")
     if first.place:
         say(f"  {first.place}")
     if first.task and first.outcome == "fail" and len(report.failed_tasks) > 1:

@@ -17,12 +17,13 @@ from ..registry import Module
 from .grade import Grader
 from .library import prepare
 from .plugins import release_at
+from .seeds import course_secret, seed_for
 from .submission import best_file, source_at
 from .submission.folder import Found
 from .verdict import Grade
 
 
-def grade_own(course: Course, module: Module, student: str, seed: int = 0) -> Grade:
+def grade_own(course: Course, module: Module, student: str) -> Grade:
     """The verdict on a student's module with the student's own modules before it. Nothing is written to the gradebook."""
     release = release_at(course.notebook(module), course.root)
     protected = os.environ.get("TITO_UNPROTECTED") != "1"
@@ -34,7 +35,8 @@ def grade_own(course: Course, module: Module, student: str, seed: int = 0) -> Gr
             Grader(release, protected=protected) as reference,
             Grader(own, protected=protected, judged_by=reference) as grader,
         ):
-            return grader.grade(submitted(course, module, student, course.notebook(module)).submission, seed)
+            submission = submitted(course, module, student, course.notebook(module)).submission
+            return grader.grade(submission, seed_for(course_secret(course.root), submission))
 
 
 def submitted(course: Course, module: Module, student: str, reference: Path) -> Found:

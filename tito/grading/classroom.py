@@ -28,7 +28,8 @@ from pathlib import Path
 from ..course import Course
 from ..files import write_atomic
 from ..registry import Module
-from ..release import Backup, api, config, fresh, quiet, reason
+from ..release import Backup, api, fresh, quiet, reason
+from .seeds import course_secret
 
 
 @dataclass(frozen=True)
@@ -73,22 +74,20 @@ def in_parallel(
     busy: dict[Worker, str] = {}
     try:
         for worker in team:
-            busy[worker] = worker.give(waiting.popleft())
+            busy[worker] = worker.give(waiting.popleft(), records)
         while busy:
             ready = wait([thing for worker in busy for thing in (worker.connection, worker.process.sentinel)])
             for worker in [w for w in busy if w.connection in ready or w.process.sentinel in ready]:
                 student = busy.pop(worker)
                 result = worker.take(student)
-                if result.problem:
-                    records.forget(student)
-                else:
+                if not result.problem:
                     records.note(result)
                 yield result
                 if not worker.process.is_alive():
                     team.remove(worker)
                     team.append(worker := Worker(course, module))
                 if waiting:
-                    busy[worker] = worker.give(waiting.popleft())
+                    busy[worker] = worker.give(waiting.popleft(), records)
     finally:
         for worker in team:  # each holds the ends of those before it: let go of all, then wait
             worker.dismiss(interrupted=worker in busy)
@@ -106,7 +105,7 @@ def prepare(course: Course, module: Module) -> None:
     api(course)
     protected = os.environ.get("TITO_UNPROTECTED") != "1"
     with Grader(release_at(course.notebook(module), course.root), protected=protected) as grader:
-        grader.expected(int(config(course).get("Judge", {}).get("seed", 0)))
+        grader.expected()
         points = {task.test.grade_id: task.points for task in grader.source.tasks.values()}
     if not points.items() <= registered(course, module).items():
         fresh(course, module, register=True)
@@ -135,7 +134,9 @@ class Worker:
         self.process.start()
         theirs.close()
 
-    def give(self, student: str) -> str:
+    def give(self, student: str, records: Records) -> str:
+        """From now on the student's mark may be half made: nobody who is stopped here finds a record that says it is whole."""
+        records.forget(student)
         self.began = time.perf_counter()
         self.backup = Backup(self.course, self.course.root / "autograded" / student / self.module.folder)
         self.connection.send(student)
@@ -254,7 +255,7 @@ class Records:
 
     def key(self, student: str) -> str:
         """Changes with any file of the submission, the reference, the known misconceptions and the grader."""
-        digest = hashlib.sha256(self.release.result_key(None, 0).encode())
+        digest = hashlib.sha256((self.release.result_key(None, 0) + course_secret(self.course.root)).encode())
         folder = self.course.root / "submitted" / student / self.module.folder
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
             with path.open("rb") as file:

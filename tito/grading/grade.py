@@ -26,13 +26,23 @@ from ..notebooks.tasks import SourceError, Task
 from .disclosure import is_disclosable, known_kind
 from .judge import difference, redact, truncate
 from .misconceptions import Misconception
-from .outcomes import Outcomes, is_stuck, outcomes, pack, passed, same_outcome, stuck, unpack
+from .outcomes import LIMITS, Outcomes, is_stuck, outcomes, pack, passed, same_outcome, stuck, unpack
 from .release import Cache, Release, key_of
 from .sandbox import Cell, Error, Job, Limits, Probe, Run, Sandbox
 from .submission import Submission, alone, reference, repair, whole
-from .verdict import COMPILING, LIMITS, NOT_COMPILED, Grade, ProbeResult, TaskResult, error_sentence
+from .verdict import COMPILING, NOT_COMPILED, Grade, ProbeResult, TaskResult, error_sentence
 
 # -------------------------------------------------------------------------------------------------------------- grader
+
+
+SEEDS = (1, 2, 3, 4)
+"""At which it is seen whether a probe's answer is drawn."""
+
+BY_ITSELF = "In your notebook as a whole this fails because of an error in another cell; the task was judged by itself."
+BY_STATE = "In your notebook as a whole this fails, by itself it does not: what ran before it left something changed."
+COUNT_TOGETHER = "What passed has the same answer for everybody: it counts only together with one that differs."
+RAISED = "Your code raised an error here."
+DIFFERENT = "What your code hands back is not what is expected."
 
 
 class Grader:
@@ -55,6 +65,7 @@ class Grader:
         self.release, self.source = release, release.source
         self.cache = Cache(release.folder / "outcomes" if release.folder else None)
         self.results = Cache(release.folder / "results" if release.folder else None)
+        self._constant: dict[str, frozenset[str]] = {}
         self._sandbox, self._options = sandbox, {"protected": protected, **({"limits": limits} if limits else {})}
 
     def __enter__(self) -> Grader:
@@ -163,31 +174,48 @@ class Grader:
         run = self.run(whole(self.source, repaired, self.everything), tasks, seed) if tasks else Run()
         expected = self.expected(seed) if tasks else {}
         first = {task.id: outcomes(run, task) for task in tasks}
-        failed = {t.id for t in tasks if not all(same_outcome(expected[t.id][n], v) for n, v in first[t.id].items())}
+        failed = frozenset(t.id for t in tasks if passed(expected[t.id], first[t.id]) < len(t.probes))
         results = {}
         for id, task in self.source.tasks.items():
             if id not in repaired.attempted:
                 there = not repaired.lacks(id)
                 results[id] = TaskResult(id, task.title, 0.0, task.points, attempted=False, found=there)
                 continue
-            found, note, again = first[id], "", None
+            found, note = first[id], ""
             if id in failed and not self._late(began) and self._worthwhile(task, repaired, run, failed, seed):
-                cells = alone(self.source, task, repaired, leave_out=stuck(run))
-                again = outcomes(self.run(cells, [task], seed), task)
-                if passed(expected[id], again) >= passed(expected[id], found):
-                    if passed(expected[id], again) > passed(expected[id], found):
-                        note = "In your notebook as a whole this fails because of an error in another cell; "
-                        note += "the task was judged by itself."
-                    found = again
-            results[id] = self._verdict(task, expected[id], found, note, run, repaired, seed)
+                found, note = self._again(task, expected[id], first[id], repaired, run, failed, seed)
+            results[id] = self._verdict(task, expected[id], found, first[id], note, run, repaired, seed)
         return Grade(self.source.name, results, repaired.remarks, run.ended, time.perf_counter() - began, repaired, run)
+
+    def _again(
+        self,
+        task: Task,
+        expected: Outcomes,
+        first: Outcomes,
+        submission: Submission,
+        run: Run,
+        failed: frozenset[str],
+        seed: int,
+    ) -> tuple[Outcomes, str]:
+        """The task by itself, beside the student's solutions that passed and the reference's for the others; the better of two."""
+        never_ended = stuck(run)
+        doubtful = frozenset().union(failed, *(c.tasks for c in submission.cells if c.id in never_ended))
+        keep = submission.attempted - doubtful - {task.id}
+        cells = alone(self.source, task, submission, leave_out=never_ended, keep=keep)
+        again = outcomes(self.run(cells, [task], seed), task)
+        if passed(expected, again) < passed(expected, first):
+            return first, ""
+        if passed(expected, again) == passed(expected, first):
+            return again, ""
+        others = self.source.tasks.keys() - keep - {task.id}
+        return again, BY_ITSELF if others else BY_STATE
 
     def _late(self, began: float) -> bool:
         """Whether a submission has had the time that one run may take: then no more of its tasks is run by itself."""
         limits = self.sandbox.limits
         return time.perf_counter() - began > limits.total_seconds + limits.probe_total_seconds
 
-    def _worthwhile(self, task: Task, submission: Submission, run: Run, failed: set[str], seed: int) -> bool:
+    def _worthwhile(self, task: Task, submission: Submission, run: Run, failed: frozenset[str], seed: int) -> bool:
         """Whether judging a failed task by itself can change anything."""
         if failed == {task.id} and self._known(task, outcomes(run, task), seed):
             return False  # nothing else is wrong, and what is wrong has a name
@@ -202,17 +230,27 @@ class Grader:
         task: Task,
         expected: Outcomes,
         found: Outcomes,
+        first: Outcomes,
         note: str,
         run: Run,
         submission: Submission,
         seed: int,
     ) -> TaskResult:
+        """Values are shown where the same came from the student's notebook as it stands: no line of the reference was in that."""
+        shown = {name: same_outcome(first[name], value) for name, value in found.items()}
+        told = {name: first[name] if shown[name] else value for name, value in found.items()}
         probes = tuple(
-            ProbeResult(p.name, p.says.rstrip("."), *self._compare(task, expected[p.name], found[p.name], submission))
+            ProbeResult(
+                p.name,
+                p.says.rstrip("."),
+                *self._compare(task, expected[p.name], told[p.name], submission, shown[p.name]),
+            )
             for p in task.probes
         )
         count = sum(probe.passed for probe in probes)
-        points = task.points if count == len(probes) else round(task.points * count / len(probes), 2)
+        points = self.points(task, frozenset(probe.name for probe in probes if probe.passed))
+        if count and not points:
+            note = f"{note} {COUNT_TOGETHER}".lstrip()
         name, hint = ("", "") if count == len(probes) else self._recognize(task, expected, found, seed)
         if count < len(probes):
             own = self._own_error(task, run, submission)
@@ -236,13 +274,35 @@ class Grader:
                 return redact(f"The cell with your solution {text}", task.hidden, "The cell with your solution failed.")
         return ""
 
-    def _compare(self, task: Task, expected: Any, came: Any, submission: Submission) -> tuple[bool, str]:
+    def points(self, task: Task, right: frozenset[str]) -> float:
+        """What a task gives when these of its probes are right. Probes with the same answer for everybody count only together
+        with one whose answer is drawn: a table of answers is worth nothing."""
+        if len(right) == len(task.probes):
+            return task.points
+        drawn = {probe.name for probe in task.probes} - self.constant(task)
+        counted = len(right) if right & drawn else 0
+        return round(task.points * counted / len(task.probes), 2)
+
+    def constant(self, task: Task) -> frozenset[str]:
+        """The probes to which the reference gives one answer at two of some seeds."""
+        if task.id not in self._constant:
+            answers = [self.expected(seed)[task.id] for seed in SEEDS]
+            pairs = list(itertools.combinations(answers, 2))
+            names = (probe.name for probe in task.probes)
+            found = {name for name in names if any(same_outcome(a[name], b[name]) for a, b in pairs)}
+            self._constant[task.id] = frozenset(found)
+        return self._constant[task.id]
+
+    def _compare(self, task: Task, expected: Any, came: Any, submission: Submission, shown: bool) -> tuple[bool, str]:
         if isinstance(came, Error):
-            return False, redact(
-                error_sentence(self._without_secrets(came, submission)), task.hidden, "Your code raised an error here."
-            )
+            if not shown and came.kind not in LIMITS:
+                return False, RAISED
+            said = error_sentence(self._without_secrets(came, submission), by_probe=True)
+            return False, redact(said, task.hidden, RAISED)
         found = difference(expected, came)
-        return found is None, "" if found is None else self._said(found, task)
+        if found is None:
+            return True, ""
+        return False, self._said(found, task) if shown else DIFFERENT
 
     def _without_secrets(self, error: Error, submission: Submission) -> Error:
         """An error of a probe with nothing in it but what is known: it came up where hidden tests can be read."""

@@ -65,10 +65,9 @@ def _dicts(expected: dict, came: Any, where: str) -> Difference | None:
     if expected.keys() != came.keys():
         missing = sorted(map(str, expected.keys() - came.keys()))
         extra = sorted(map(str, came.keys() - expected.keys()))
-        got = "; ".join(
-            f"{word} {', '.join(keys[:3])}" for word, keys in (("without", missing), ("with", extra)) if keys
-        )
-        return Difference(where, f"{len(expected)} entries", f"{len(came)}, {truncate(got)}")
+        got = [f"without {', '.join(missing[:3])}"] if missing else []
+        got += [f"with {_count(len(extra))} that are not expected"] if extra else []
+        return Difference(where, f"{len(expected)} entries", f"{_count(len(came))}, {truncate('; '.join(got))}")
     for key, value in expected.items():
         if found := difference(value, came[key], _inside(where, f"entry {truncate(repr(key), 30)}")):
             return found
@@ -96,9 +95,11 @@ def _texts(expected: str, came: str, where: str) -> Difference:
     )
     start = max(0, first - 20)
     detail = f"They differ from character {first + 1} on." if max(len(expected), len(came)) > 40 else ""
-    return Difference(
-        where, _quote(expected, start), _quote(ascii(came)[1:-1] if not came.isascii() else came, start), detail
-    )
+    return Difference(where, _quote(expected, start), f"another text of {_count(len(came))} characters", detail)
+
+
+def _count(number: int) -> str:
+    return str(number) if number < 100 else "100 or more"
 
 
 def _quote(text: str, start: int) -> str:

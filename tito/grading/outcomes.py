@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ..notebooks.tasks import Task
+from .disclosure import masked
 from .judge import same
 from .sandbox import Error, Run
 from .sandbox.inside.codec import decode, encode
+
+LIMITS = {
+    "TimeLimit": "Your code did not end within the time limit here.",
+    "MemoryLimit": "Your code needed more memory than it may have here.",
+    "OutputLimit": "Your code wrote more than it may here.",
+    "Died": "Your code ended its own process here.",
+    "NotRun": "The notebook ended before this test was reached.",
+    "NotReached": "The notebook ended before this test was reached.",
+    "NoResult": "Your code handed back nothing that could be read here.",
+}
 
 Outcomes = dict[str, Any]
 """What a task's probes handed back: probe name -> plain value or Error."""
@@ -20,8 +31,11 @@ def outcomes(run: Run, task: Task) -> Outcomes:
 
 
 def same_outcome(expected: Any, came: Any) -> bool:
+    """Whether two outcomes agree. Two errors do when they say the same, but for what was filled in: of one type alone they may
+    come from different mistakes."""
     if isinstance(expected, Error) or isinstance(came, Error):
-        return isinstance(expected, Error) and isinstance(came, Error) and expected.kind == came.kind
+        both = isinstance(expected, Error) and isinstance(came, Error) and expected.kind == came.kind
+        return both and (expected.kind in LIMITS or masked(expected.message)[0] == masked(came.message)[0])
     return same(expected, came)
 
 

@@ -32,6 +32,7 @@ from . import feedback, misconceptions
 from .grade import grader
 from .gradebook import message
 from .release import Release
+from .seeds import course_secret, seed_for
 from .submission import StudentCell, Submission, about, best_file, from_notebook, source_at
 from .submission.folder import Found
 from .verdict import Grade
@@ -175,9 +176,11 @@ class Judge(NbGraderPreprocessor):
     protected = Bool(
         True, help="Run submissions in bubblewrap. False runs them with no protection at all: only for code you trust."
     ).tag(config=True)
-    seed = Integer(0, help="What the hidden tests' inputs are drawn from; the same seed gives the same scores.").tag(
-        config=True
-    )
+    seed = Integer(
+        None,
+        allow_none=True,
+        help="A number that all inputs of hidden tests are drawn from; by default they follow from grading_secret.txt.",
+    ).tag(config=True)
     keep = Bool(True, help="Keep results in .grading/, and do not run again what has not changed.").tag(config=True)
 
     def preprocess(self, nb: Any, resources: dict) -> tuple[Any, dict]:
@@ -189,7 +192,9 @@ class Judge(NbGraderPreprocessor):
         release = release_at(path, Path(coursedir.root))
         protected = self.protected and os.environ.get("TITO_UNPROTECTED") != "1"
         keep = self.keep and os.environ.get("TITO_REGRADE") != "1"
-        result = grader(release, protected=protected).grade(from_notebook(source, nb), self.seed, keep)
+        submission = from_notebook(source, nb)
+        seed = seed_for(course_secret(Path(coursedir.root)), submission) if self.seed is None else self.seed
+        result = grader(release, protected=protected).grade(submission, seed, keep)
         self.log.info("%s, %s: %r", where["student"], where["notebook"], result)
         write_result(nb, result)
         return nb, resources

@@ -79,9 +79,12 @@ def reference_scores_all(grader: Grader, expected: dict[str, Outcomes], seed: in
         for name in differing(expected[id], everything[id]):
             yield Finding("reference", id, f"{name} depends on an example that is left out when a submission is graded")
     another = grader.expected(seed + 1)
-    for id in grader.source.tasks:
-        if not differing(expected[id], another[id]):
+    for id, task in grader.source.tasks.items():
+        known = frozenset(passing(another[id], expected[id]))
+        if len(known) == len(task.probes):
             yield Finding("reference", id, "no probe depends on the seed: a table of answers would pass; draw from rng")
+        elif points := grader.points(task, known):
+            yield Finding("answers", id, f"a table of the answers of one seed scores {points:g} points at another")
 
 
 def blank_scores_nothing(grader: Grader, expected: dict[str, Outcomes], seed: int) -> Iterator[Finding]:

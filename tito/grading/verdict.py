@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from .judge import truncate
+from .outcomes import LIMITS
 from .sandbox import Error, Run
 from .submission import Submission
 
@@ -151,24 +152,23 @@ class Grade(Mapping):
         return cls(data["name"], tasks, tuple(data["remarks"]), data["ended"], data["seconds"])
 
 
-LIMITS = {
-    "TimeLimit": "Your code did not end within the time limit here.",
-    "MemoryLimit": "Your code needed more memory than it may have here.",
-    "OutputLimit": "Your code wrote more than it may here.",
-    "Died": "Your code ended its own process here.",
-    "NotRun": "The notebook ended before this test was reached.",
-    "NotReached": "The notebook ended before this test was reached.",
-    "NoResult": "Your code handed back nothing that could be read here.",
-}
-
-
-def error_sentence(error: Error) -> str:
-    """An error of the student's code, in one line."""
+def error_sentence(error: Error, by_probe: bool = False) -> str:
+    """An error in one line. `by_probe`: it came up in a hidden check; without a line of the student's it is the check's own, which
+    could not go on with what it got."""
     if error.kind in LIMITS:
         return LIMITS[error.kind]
+    if by_probe and error.line is None and error.kind not in OF_THE_CODE:
+        what = (
+            f"{truncate(error.kind, 40)}: {truncate(error.message, 100)}" if error.message else truncate(error.kind, 40)
+        )
+        return f"What your code handed back cannot be used here: {what}."
     text = f"Your code raised {truncate(error.kind, 40)}"
     if error.message:
         text += f": {truncate(error.message, 100)}"
-    if error.text:
+    if error.text and not error.text.startswith("raise"):
         text += f", in the line `{truncate(error.text, 80).replace('`', chr(39))}`"
     return text + "."
+
+
+OF_THE_CODE = ("NameError", "ImportError", "ModuleNotFoundError", "NotImplementedError", "an error")
+"""Errors that are the code's own wherever they come up: a name that is not there, a blank."""

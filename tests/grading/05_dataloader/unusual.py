@@ -75,23 +75,31 @@ def collated_by_a_table_of_kinds(work):
         def default_collate(samples):
             def stacked(arrays):
                 arrays = [np.asarray(a) for a in arrays]
+                common = stack([wrap(a.reshape(-1)[:1]) for a in arrays]).array.dtype
                 if any(a.shape != arrays[0].shape for a in arrays):
-                    raise RuntimeError("shapes differ: use pad_collate")
-                return wrap(np.concatenate([a[None] for a in arrays]))
+                    raise RuntimeError("do try pad_collate")
+                return wrap(np.concatenate([a[None].astype(common) for a in arrays]))
             def fields(rows):
                 if min(map(len, rows)) != max(map(len, rows)):
                     raise RuntimeError("lengths differ: use pad_collate")
-                return list(map(default_collate, map(list, zip(*rows))))
+                made = list(map(default_collate, map(list, zip(*rows))))
+                return rows[0]._make(made) if getattr(rows[0], "_make", None) else made
+            def keyed(found):
+                batch = copy.copy(found[0])
+                for k in found[0]:
+                    batch[k] = default_collate([f[k] for f in found])
+                return batch
             kinds = {
+                (str, bytes): list,
                 Tensor: lambda found: stacked(t.numpy() for t in found),
                 (np.ndarray, np.generic): stacked,
                 bool: lambda found: wrap(np.array(found, dtype=bool)),
-                int: lambda found: wrap(np.array(found, dtype="int64")),
-                float: lambda found: wrap(np.array(found, dtype="float64").astype("float32")),
-                (str, bytes): list,
-                dict: lambda found: dict(zip(found[0], (default_collate([f[k] for f in found]) for k in found[0]))),
+                int: lambda found: wrap(np.array(found, dtype="float32" if any(map(is_float, found)) else "int64")),
+                float: lambda found: wrap(np.array(found, dtype="float64")),
+                dict: keyed,
                 (tuple, list): fields,
             }
+            is_float = lambda number: isinstance(number, float)
             for kind, make in kinds.items():
                 if isinstance(samples[0], kind):
                     return make(samples)
@@ -190,5 +198,26 @@ def idx_by_struct(work):
             if len(body) > size:
                 raise ValueError("too long")
             return np.array(body, dtype=np.uint8).reshape(shape)
+        """,
+    )
+
+
+@unusual
+def windows_by_range(work):
+    """The places of all windows as a range, which knows negative indices; the range's own error has other words."""
+    work.define(
+        "window_count",
+        "def window_count(n, length, stride):\n    return len(range(0, n - length, stride))",
+    )
+    work.define(
+        "window_start",
+        "def window_start(index, count, stride):\n    return range(0, count * stride, stride)[index]",
+    )
+    work.define(
+        "shifted_pair",
+        """
+        def shifted_pair(tokens, start, length):
+            both = np.stack([tokens[start:start + length], tokens[start + 1:start + length + 1]]).astype(np.int64)
+            return tuple(wrap(row) for row in both.copy())
         """,
     )

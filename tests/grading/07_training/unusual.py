@@ -11,13 +11,14 @@ def accumulates_by_a_loss_that_carries_its_weight(work):
         """
         def accumulate(model, loss_fn, batches, total=None):
             if total is None:
-                total = sum(map(len, (inputs for inputs, _ in batches)))
+                total = sum(mean_over(loss_fn, *batch) for batch in batches)
             if not batches:
                 return 0.0
             (inputs, targets), *others = batches
-            loss = inputs.shape[0] / total * loss_fn(model(inputs), targets)
+            loss = mean_over(loss_fn, inputs, targets) / total * loss_fn(model(inputs), targets)
             loss.backward()
-            return float(loss.detach().numpy()) + accumulate(model, loss_fn, others, total)
+            loss = float(loss.detach().numpy())
+            return loss + accumulate(model, loss_fn, others, total)
         """,
     )
     work.define(
@@ -82,11 +83,11 @@ def halves_by_array_split_and_reads_with_a_regular_expression(work):
                 raise CheckpointError("not a tinytorch checkpoint")
             version, archive = int(found[1]), memoryview(data)[found.end():]
             if version > VERSION:
-                raise CheckpointError("please update tinytorch")
+                raise CheckpointError("this is from the future, please update tinytorch soon")
             check = hashlib.new("sha256")
             check.update(archive)
             if check.hexdigest().encode() != found[2]:
-                raise CheckpointError("damaged")
+                raise CheckpointError("damaged on the way")
             return upgrade(from_archive(bytes(archive)), version)
         """,
     )
@@ -130,5 +131,27 @@ def loops_with_iterators(work):
                     except (CheckpointError, OSError) as reason:
                         warnings.warn(f"{path}: {reason!r}", RuntimeWarning)
             return next(good(checkpoints(folder)), None)
+        """,
+    )
+
+
+@unusual
+def steps_with_a_guard(work):
+    """The look is a function of its own; clipping to infinity is no clipping."""
+    work.define(
+        "train_step",
+        """
+        def train_step(model, loss_fn, optimizer, batches, clip_norm=None, named=None):
+            def guard(loss):
+                if words := find_nonfinite(loss, iter(pairs)):
+                    raise NonFiniteError(words)
+                return loss
+            pairs = [*(model.named_parameters() if named is None else named)]
+            optimizer.zero_grad(set_to_none=True)
+            loss = guard(accumulate(model, loss_fn, list(batches)))
+            held = [p.grad.array for _, p in pairs if p.grad is not None]
+            scale_to_norm(held, math.inf if clip_norm is None else clip_norm, total_norm(held))
+            optimizer.step()
+            return loss
         """,
     )

@@ -10,7 +10,7 @@ __getattr__, __dir__ = _lazy.attach(
             """
             Dataset IterableDataset TensorDataset ConcatDataset Subset random_split Sampler
             SequentialSampler RandomSampler
-            WeightedRandomSampler BatchSampler DataLoader default_collate get_worker_info
+            SubsetRandomSampler WeightedRandomSampler BatchSampler DataLoader default_collate get_worker_info
             """,
         )
     },

@@ -5,6 +5,6 @@ from ... import _lazy
 __getattr__, __dir__ = _lazy.attach(
     __name__,
     {
-        "utils.data": "Sampler SequentialSampler RandomSampler WeightedRandomSampler BatchSampler",
+        "utils.data": "Sampler SequentialSampler RandomSampler SubsetRandomSampler WeightedRandomSampler BatchSampler",
     },
 )

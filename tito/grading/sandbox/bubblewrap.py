@@ -14,6 +14,8 @@ from .job import Limits, SandboxError
 
 INSTALL = "apt-get install bubblewrap"
 INSIDE = Path(__file__).with_name("inside")
+CHECKS = Path(__file__).resolve().parents[2] / "checks.py"
+"""What lets a failed assertion say what came: the same file as in a student's kernel."""
 SHOWN = ("supervisor.py", "runner.py", "codec.py")
 """The files of ours that a box can see, and all that runs beside a student's code."""
 # Python alone: no environment variables, no site-packages, no files written beside the sources.
@@ -119,6 +121,7 @@ def protected_command(
     options += ["--ro-bind", str(library), "/library"]
     for name in SHOWN:
         options += ["--ro-bind", str(INSIDE / name), f"/inside/{name}"]
+    options += ["--ro-bind", str(CHECKS), "/inside/checks.py"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     for place in ("/tmp", "/dev/shm"):
         options += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", place]

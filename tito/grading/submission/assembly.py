@@ -54,23 +54,28 @@ def alone(
     submission: Submission | None = None,
     patched: dict[str, str] | None = None,
     leave_out: frozenset[str] = frozenset(),
+    keep: frozenset[str] = frozenset(),
 ) -> list[Cell]:
-    """Only what the task's probes need, up to its test cell, with the reference's solutions in all other tasks.
+    """Only what the task's probes need, up to its test cell, with the student's own solutions of the tasks in `keep` and the
+    reference's in all others.
 
     The task's own solution is the submission's, with the student's extra cells and changed given cells around it, except
     those in `leave_out`; without a submission it is the reference's, `patched` by cell id.
     """
-    others = frozenset().union(*(t.names for t in source.tasks.values() if t.id != task.id)) - task.names
+    own = frozenset(keep | {task.id})
+    mine = frozenset().union(*(source.tasks[id].names for id in own))
+    others = frozenset().union(*(t.names for t in source.tasks.values() if t.id not in own)) - mine
     around: dict[tuple[str, int], list[_Row]] = {}
     anchor = -1
     for cell in submission.cells if submission else ():
-        if cell.origin is not None and task.id not in cell.tasks:
+        if cell.origin is not None and not cell.tasks & own:
             anchor = cell.origin.index
         if cell.kind != "code" or cell.restored or (cell.id in leave_out and task.id not in cell.tasks):
             continue
         row = _Row(Cell(cell.id, blank_out(cell.source, others)), True)
-        if task.id in cell.tasks:
-            around.setdefault(("mine", task.solutions[0].index), []).append(row)
+        if answered := cell.tasks & own:
+            first = source.tasks[task.id if task.id in answered else min(answered)].solutions[0]
+            around.setdefault(("mine", first.index), []).append(row)
         elif cell.role == "extra" and cell.source.strip():
             around.setdefault(("after", anchor), []).append(row)
         elif cell.role == "given" and cell.changed:
@@ -81,7 +86,7 @@ def alone(
         rows += before
         if cell.index > task.test.index:
             pass  # as in the notebook, the probes know nothing of what comes later, but for the student's own helpers
-        elif cell.task == task.id and cell.role == "solution" and submission is not None:
+        elif cell.task in own and cell.role == "solution" and submission is not None:
             rows += around.get(("mine", cell.index), [])
         elif cell.kind == "code" and cell.role != "test":
             text = (patched or {}).get(cell.id, cell.source)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...notebooks.cells import BEGIN, BEGIN_HIDDEN
 from ...notebooks.tasks import Source, read_source
 from .form import Submission
 from .repair import repair
@@ -35,6 +36,8 @@ def best_file(path: Path, reference: Path) -> Found:
     """The file in the folder of `path` in which the most tasks are attempted, `path` itself when none has more."""
     source = source_at(reference)
     data, remarks = read_file(path)
+    if data is not None and is_reference(data):
+        data, remarks = None, [*remarks, f"{path.name} {REFERENCE}"]
     own = repair(source, data)
     if len(own.attempted) == len(source.tasks):
         return _found(path.name, own, remarks)
@@ -42,6 +45,7 @@ def best_file(path: Path, reference: Path) -> Found:
     for other in _beside(path, {file.name for file in reference.parent.glob("*")}):
         beside.append(str(other.relative_to(path.parent)))
         content, _ = read_file(other) if other.suffix.lower() in READABLE else (None, [])
+        content = None if content is not None and is_reference(content) else content
         candidate = repair(source, content) if content is not None else own
         if len(candidate.attempted) > len((best or own).attempted):
             best, name = candidate, beside[-1]
@@ -56,6 +60,14 @@ def best_file(path: Path, reference: Path) -> Found:
     if data is None and remarks:
         return Found(None, replace(own, remarks=tuple(remarks)))
     return _found(path.name if data is not None else None, own, remarks)
+
+
+REFERENCE = "holds the marks of the course's own solutions or hidden tests: it is not graded."
+
+
+def is_reference(data: bytes) -> bool:
+    """Whether a file comes from the course's side: students' notebooks have no such marks, `solutions/` in a clone has."""
+    return any(mark.encode() in data for mark in (BEGIN, BEGIN_HIDDEN))
 
 
 def _found(name: str | None, submission: Submission, remarks: list[str]) -> Found:

@@ -255,7 +255,21 @@ def make_shell():
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.autoindent = False
-    return Shell.instance(config=config)
+    shell = Shell.instance(config=config)
+    shell.ast_transformers.append(checks_module().Rewriter())
+    return shell
+
+
+def checks_module():
+    """tito/checks.py: beside this file within the walls, else where it lies in the repository."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    places = [os.path.join(here, "checks.py"), os.path.join(here, *[os.pardir] * 3, "checks.py")]
+    spec = spec_from_file_location("checks", next(filter(os.path.exists, places)))
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def shorten(error):
