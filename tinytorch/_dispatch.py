@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['SENTENCES', 'array_module', 'share', 'ShownSignature', 'OperationBase', 'find_derivative', 'promote', 'as_dtype',
-           'as_floating', 'bind_arguments', 'check_bool', 'check_nonzero', 'check_floating', 'friendly_error']
+           'bind_arguments', 'unwrap_options', 'check_bool', 'check_nonzero', 'check_floating', 'friendly_error']
 
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #c0e5ffed
 import re
@@ -157,11 +157,6 @@ def as_dtype(x, dtype):
         return x if dtype.kind not in "iu" else np.asarray(x).astype(dtype)
     return x.astype(dtype, copy=False)
 
-
-def as_floating(x):
-    """An array whose numbers need not be whole: of integers and bools, float32."""
-    return x.astype(float32) if x.dtype.kind in "biu" else x
-
 # %% ../solutions/01_tensor/01_tensor_dispatch.ipynb #de29426a
 def bind_arguments(operation, inputs, options):
     """Sort arguments out as PyTorch does: lists of tensors, options given by position, inputs given by name."""
@@ -174,6 +169,14 @@ def bind_arguments(operation, inputs, options):
             raise TypeError(f"{operation.name}: {name} was given twice, by position and by name")
         options[name] = value
     return inputs, options
+
+
+def unwrap_options(options):
+    """The options with arrays in the place of tensors: an index may be one."""
+    for name, x in options.items():
+        if isinstance(x, Tensor):
+            options[name] = x.array
+    return options
 
 
 def _bind_list(operation, inputs, options):

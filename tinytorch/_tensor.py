@@ -68,7 +68,7 @@ class Method:
         self.name, self.in_place = function or name.removesuffix("_"), name.endswith("_")
 
     def __get__(self, tensor, kind=None):
-        function = find_function(self.name)
+        function = functions.get(self.name) or find_function(self.name)
         if self.in_place:
             return partial(apply_inplace, function) if tensor is None else partial(apply_inplace, function, tensor)
         return function if tensor is None else MethodType(function, tensor)
@@ -166,7 +166,7 @@ def move(x, target):
     if target == x.device:
         return x
     try:
-        return import_module("tinytorch.cuda.kernels").move(x, target)
+        return import_module("tinytorch.cuda").move(x, target)
     except ModuleNotFoundError as error:
         raise RuntimeError("GPUs come in module 17: finish it, then run 'tito export 17'") from error
 

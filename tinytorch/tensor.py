@@ -123,8 +123,8 @@ def result_type(*inputs):
     ### END SOLUTION
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #aba32abd
-from ._dispatch import OperationBase, array_module, as_floating, bind_arguments, check_bool, check_floating
-from ._dispatch import friendly_error, promote, share
+from ._dispatch import OperationBase, array_module, bind_arguments, check_bool, check_floating
+from ._dispatch import friendly_error, promote, share, unwrap_options
 from ._factories import arange, make_tensor, ones, zeros
 from ._indexing import SplitIndex, axes, checked_index, count_of, normalize_dim, put
 from ._tensor import Tensor, ValuesIndices, connect, wrap
@@ -143,12 +143,12 @@ class Operation(OperationBase):
     def __call__(self, *inputs, **options):
         """Compute on Tensors, arrays and numbers; back comes an array if no input was a Tensor, else a Tensor.
 
-        1. `arrays`: of each Tensor among the inputs its `.array`, everything else as it is; the same for the values of
-           the options.
+        1. `arrays`: of each Tensor among the inputs its `.array`, everything else as it is; `unwrap_options`
+           does the same for the options.
         2. `wanted`: whether one of the Tensors requires grad (the last line needs it).
         3. No Tensor among the inputs: return what `self.forward(*arrays, **options)` returns.
         4. If `self.promotes`, two arrays come back from `promote(*arrays, self)`. Otherwise, if `self.floating`, the
-           only array goes through `as_floating`, which makes float32 of integers and bools.
+           only array becomes float32 when it holds integers or bools.
         5. Compute. OverflowError, ValueError, TypeError, IndexError and AttributeError become
            `friendly_error(self, error, arrays, options)`.
         6. `result`: the array wrapped. If `self.view`, `share(result, inputs[0])` lets both count changes together.
@@ -168,13 +168,12 @@ class Operation(OperationBase):
                 arrays.append(x)
         if bare:
             return self.forward(*arrays, **options)
-        for name, x in options.items():
-            if isinstance(x, Tensor):
-                options[name] = x.array
+        if options:
+            options = unwrap_options(options)
         if self.promotes:
             arrays = promote(*arrays, self)
-        elif self.floating:
-            arrays = [as_floating(arrays[0])]
+        elif self.floating and arrays[0].dtype.kind in "biu":
+            arrays = [arrays[0].astype(float32)]
         try:
             out = self.forward(*arrays, **options)
         except (OverflowError, ValueError, TypeError, IndexError, AttributeError) as error:
