@@ -262,7 +262,7 @@ class _Unpickler(pickle._Unpickler):
             return self.allow(value)
         raise pickle.UnpicklingError(
             f"load: the file asks for {path}, which is not on the list of what may be used. If you trust the file and "
-            f"{name}, call tinytorch.serialization.add_safe_globals([{name}]) first; in PyTorch save a state_dict instead"
+            f"{name}, call tinytorch.serialization.add_safe_globals([{name}]) first; or save a state_dict"
         )
 
     def allow(self, value):

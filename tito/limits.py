@@ -8,7 +8,6 @@ for each further part of `and`/`or`, for each conditional expression, and for ea
 from __future__ import annotations
 
 import ast
-import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,6 @@ from pathlib import Path
 from . import notebooks as nb
 from .course import Course
 from .documents import code_lines
-from .files import write_atomic
 from .registry import Module
 
 SEEN = 900
@@ -42,9 +40,6 @@ HEAD = ("## In two minutes", "## Words")
 READ, WRITE, WORDS = 15, 1, 150
 """The rule of hours: lines of code read in a minute, lines of a solution written in a minute (with thinking, checks and
 corrections), words of prose read in a minute."""
-KNOWN = "over_limits.json"
-"""Beside the notebooks: what is over a limit still, for each module and rule its number and its worst figure. Nothing may
-become worse, and the list may only become shorter."""
 
 BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.match_case)
 
@@ -546,38 +541,6 @@ def totals(found: Iterable[Excess]) -> dict[str, list[float]]:
     return result
 
 
-def known(course: Course) -> dict[str, dict[str, list[float]]]:
-    """The list of what is over its limit still: module -> rule -> [number, worst figure]."""
-    path = course.nbs / KNOWN
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def not_known(course: Course, module: Module) -> list[tuple[str, Excess]]:
-    """What is over a limit, of the rules in which the module is worse than the list says."""
-    found, listed = of_module(course, module), known(course).get(module.folder, {})
-    now = totals(one for _, one in found)
-    worse = {rule for rule in now if is_worse(now[rule], listed.get(rule))}
-    return [(path, one) for path, one in found if one.rule in worse]
-
-
-def is_worse(now: list[float], listed: list[float] | None) -> bool:
-    """Whether a rule's figures are above the list's, by more than what a formatter's line breaks add."""
-    return listed is None or any(value > 1.2 * old for value, old in zip(now, listed))
-
-
-def shorten(course: Course) -> dict[str, dict[str, list[float]]]:
-    """Write the list of what is over its limit still: nothing is added to what it says, unless it is made for the first time."""
-    first, listed, result = not (course.nbs / KNOWN).is_file(), known(course), {}
-    for module in course.modules():
-        now, before = totals(one for _, one in of_module(course, module)), listed.get(module.folder, {})
-        kept = now if first else {rule: least(now[rule], before[rule]) for rule in now.keys() & before.keys()}
-        if kept:
-            result[module.folder] = dict(sorted(kept.items()))
-    rows = (f' "{name}": {json.dumps(rules)}' for name, rules in result.items())
-    write_atomic(course.nbs / KNOWN, "{\n" + ",\n".join(rows) + "\n}\n")
-    return result
-
-
 def write_hours(course: Course) -> list[Path]:
     """Write the hours that the rule gives into every head that is too far off; the notebooks changed."""
     changed = []
@@ -590,10 +553,6 @@ def write_hours(course: Course) -> list[Path]:
             first["source"] = re.sub(r"\*\*Time\*\* [^.]+\.", words, nb.text(first)).splitlines(keepends=True)
             changed += [path] if nb.write(path, notebook) else []
     return changed
-
-
-def least(one: list[float], other: list[float]) -> list[float]:
-    return [min(pair) for pair in zip(one, other)]
 
 
 COLUMNS = ("seen", "written", "given", "before last", "ratio", "longest run", "before", "words", "hours")
@@ -612,4 +571,3 @@ def table(course: Course, modules: list[Module]) -> list[tuple[str, ...]]:
 if __name__ == "__main__":
     for changed in write_hours(Course.find()):
         print(f"{changed}: hours brought up to date")
-    shorten(Course.find())

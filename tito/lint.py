@@ -51,7 +51,7 @@ def lint_course(course: Course, modules: list[Module] | None = None) -> list[Fin
             if nb.dumps(nb.clean(notebook)) != path.read_text(encoding="utf-8"):
                 found.append(("notebook", "holds outputs, counts or metadata that do not belong here: tito clean"))
             findings += [Finding(course.show(path), *one) for one in found]
-        findings += [Finding(path, one.where, one.what) for path, one in limits.not_known(course, module)]
+        findings += [Finding(path, one.where, one.what) for path, one in limits.of_module(course, module)]
         findings += [
             Finding(course.show(course.folder(module)), "export", text) for text in export_findings(course, module)
         ]

@@ -2,7 +2,6 @@
 
 import ast
 import copy
-import json
 
 import pytest
 import sample_course
@@ -10,7 +9,6 @@ import sample_course
 from tito import limits
 from tito import notebooks as nb
 from tito.course import HOME, Course
-from tito.lint import lint_course
 from tito.registry import BY_NUMBER
 
 COURSE = Course.read(HOME)
@@ -216,28 +214,6 @@ def test_a_file_of_the_library_has_a_limit(course):
     path = mine.targets(module)[0]
     path.write_text(lines(701), encoding="utf-8")
     assert [one.what for _, one in limits.of_module(mine, module)] == ["has 701 lines: at most 700"]
-
-
-def test_what_is_known_may_not_become_worse(course):
-    mine, module = Course.read(course), BY_NUMBER[1]
-    source = mine.notebook(module)
-    before = source.read_text(encoding="utf-8")
-    source.write_text(before.replace("about 1 line", "one line", 2), encoding="utf-8")
-    assert sum("no `about N lines`" in str(one) for one in lint_course(mine)) == 2
-    limits.shorten(mine)
-    assert lint_course(mine) == []
-    source.write_text(before.replace("about 1 line", "one line", 3), encoding="utf-8")
-    assert sum("no `about N lines`" in str(one) for one in lint_course(mine)) == 3
-    assert limits.shorten(mine) == {"01_tensor": {"unsized": [2, 1]}}, "nothing is added to the list"
-    source.write_text(before.replace("about 1 line", "one line", 1), encoding="utf-8")
-    assert limits.shorten(mine) == {"01_tensor": {"unsized": [1, 1]}}
-    source.write_text(before, encoding="utf-8")
-    assert limits.shorten(mine) == {}
-
-
-def test_the_list_of_what_is_known_is_as_short_as_it_can_be():
-    listed = limits.known(COURSE)
-    assert json.dumps(listed) and all(rules for rules in listed.values())
 
 
 def test_the_table_measures(notebook):
