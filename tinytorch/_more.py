@@ -6,7 +6,7 @@ __all__ = ['clamp_min', 'clamp_max', 'deg2rad', 'rad2deg', 'float_power', 'posit
            'atleast_1d', 'atleast_2d', 'atleast_3d', 'block_diag', 'column_stack', 'dstack', 'tensor_split', 'hsplit',
            'vsplit', 'dsplit', 'fliplr', 'flipud', 'rot90', 'diag_embed', 'diagflat', 'triu_indices', 'tril_indices',
            'argwhere', 'unravel_index', 'sum_to_size', 'std_mean', 'aminmax', 'diff', 'nanmean', 'dist', 'trapezoid',
-           'msort', 'bucketize', 'histc', 'unique_consecutive']
+           'msort', 'bucketize', 'histc', 'unique_consecutive', 'one_hot', 'pad_sequence']
 
 # %% ../solutions/01_tensor/01_tensor_more.ipynb #c717128f
 import math
@@ -409,3 +409,35 @@ def unique_consecutive(x, return_inverse=False, return_counts=False, dim=None):
     if return_counts:
         found.append(torch.from_numpy(np.bincount(groups)))
     return found[0] if len(found) == 1 else tuple(found)
+
+# %% ../solutions/01_tensor/01_tensor_more.ipynb #046360d7
+def one_hot(tensor, num_classes=-1):
+    """Class numbers (*) as int64 rows (*, num_classes) with a single 1; -1: as many classes as the largest number says.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
+    """
+    if tensor.dtype != torch.int64:
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type int64, got {tensor.dtype}: use .long()")
+    if num_classes == -1 and not tensor.numel():
+        raise RuntimeError("Can not infer total number of classes from empty tensor: give num_classes")
+    classes = int(tensor.max()) + 1 if num_classes == -1 else num_classes
+    if tensor.numel() and (int(tensor.min()) < 0 or int(tensor.max()) >= classes):
+        found = f"{int(tensor.min())} to {int(tensor.max())}"
+        raise RuntimeError(f"class values must be from 0 to {classes - 1}, got {found}")
+    return (tensor.unsqueeze(-1) == torch.arange(classes)).long()
+
+
+def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="right"):
+    """Tensors (length, *) of different lengths, filled up to one, (longest, N, *), or (N, longest, *) with batch_first.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html
+    """
+    if padding_side not in ("left", "right"):
+        raise RuntimeError(f"padding_side must be either 'right' or 'left', got {padding_side!r}")
+    if isinstance(sequences, torch.Tensor):
+        sequences = sequences.unbind(0)
+    longest, filled = max(len(x) for x in sequences), []
+    for x in sequences:
+        filler = torch.full((longest - len(x), *x.shape[1:]), padding_value, dtype=x.dtype)
+        filled.append(torch.cat([x, filler] if padding_side == "right" else [filler, x]))
+    return torch.stack(filled, 0 if batch_first else 1)

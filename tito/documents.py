@@ -49,8 +49,9 @@ def module_table(root: Path) -> str:
         lines = sum(code_lines(file.read_text(encoding="utf-8")) for file in files)
         total += lines
         link = f"[{module.title}](modules/{module.folder}/{module.folder}.ipynb)"
-        targets = ", ".join(f"[{file.name}]({course.show(file)})" for file in files)
-        rows.append(f"| {module.nn} | {link} | {targets} | {lines:,} |")
+        first = f"[{files[0].name}]({course.show(files[0])})" if files else ""
+        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        rows.append(f"| {module.nn} | {link} | {first}{others} | {lines:,} |")
     rows.append(f"| | | together | {total:,} |")
     if coming:
         rows += ["", f"To come: {', '.join(coming)}."]

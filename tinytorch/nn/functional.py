@@ -39,7 +39,8 @@ __getattr__, __dir__ = _lazy.attach(
             """,
         ),
         "nn.upsampling": (9, "interpolate pixel_shuffle pixel_unshuffle dropout1d dropout2d instance_norm"),
-        "nn.embeddings": (11, "embedding one_hot"),
+        "_more": (1, "one_hot"),
+        "nn.embeddings": (11, "embedding"),
         "nn.attention": (12, "scaled_dot_product_attention"),
     },
 )

@@ -2,4 +2,4 @@
 
 from ... import _lazy
 
-__getattr__, __dir__ = _lazy.attach(__name__, {"optim": (6, "clip_grad_norm_ clip_grad_value_")}, {"clip_grad": 0})
+__getattr__, __dir__ = _lazy.attach(__name__, {"optim": (6, "clip_grad_norm_ clip_grad_value_")}, {"clip_grad": 0, "rnn": 0})
