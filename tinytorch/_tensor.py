@@ -166,7 +166,7 @@ def move(x, target):
     if target == x.device:
         return x
     try:
-        return import_module("tinytorch.cuda").move(x, target)
+        return import_module("tinytorch.cuda.kernels").move(x, target)
     except ModuleNotFoundError as error:
         raise RuntimeError("GPUs come in module 17: finish it, then run 'tito export 17'") from error
 
