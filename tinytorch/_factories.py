@@ -49,6 +49,8 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
     if step == 0:
         raise RuntimeError(f"arange: expected a step that is not zero, got {step}: use full for a constant")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"arange: steps of {step} do not lead from {start} to {end}: change the step's sign")
     if dtype is None:
         dtype = float32 if any(isinstance(x, float) for x in (start, end, step)) else int64
     return make_tensor(np.arange(start, end, step), dtype, device, requires_grad)

@@ -6,8 +6,8 @@ __all__ = ['floor_divide', 'remainder', 'logical_and', 'logical_or', 'logical_xo
            'sinh', 'cosh', 'expm1', 'log1p', 'log2', 'log10', 'reciprocal', 'rsqrt', 'from_numpy', 'as_tensor',
            'is_tensor', 'is_floating_point', 'numel', 'sign', 'rounded', 'clip', 'clamp', 'add_scaled', 'sub_scaled',
            'divide', 'lerp', 'addcmul', 'addcdiv', 'frac', 'nan_to_num', 'isclose', 'allclose', 'equal', 'view',
-           'squeeze', 'flatten', 'diagonal', 'unfold', 'tril', 'triu', 'flip', 'roll', 'as_strided', 't',
-           'broadcast_to', 'broadcast_tensors', 'select', 'unbind', 'movedim', 'index_put_zeros', 'scattered',
+           'squeeze', 'flatten', 'diagonal', 'unfold', 'check_matrices', 'tril', 'triu', 'flip', 'roll', 'as_strided',
+           't', 'broadcast_to', 'broadcast_tensors', 'select', 'unbind', 'movedim', 'index_put_zeros', 'scattered',
            'scatter', 'index_select', 'index_add', 'index_fill', 'take_along_dim', 'masked_select', 'nonzero', 'ravel',
            'unflatten', 'repeat', 'tile', 'repeat_interleave', 'diag', 'trace', 'meshgrid', 'atleast', 'hstack',
            'vstack', 'amax', 'amin', 'argmin', 'prod', 'cumsum', 'any_of', 'all_of', 'norm', 'std', 'variance',
@@ -235,15 +235,23 @@ def unfold(x, *, dimension, size, step):
     return strided(x, (*shape, size), (*strides, strides_of(x)[dim]))
 
 
+def check_matrices(name, x):
+    """Refuse what has no rows and columns."""
+    if x.ndim < 2:
+        raise RuntimeError(f"{name}: expected at least 2 dimensions, got shape {x.shape}: use unsqueeze")
+
+
 @Operation
 def tril(x, *, diagonal=0):
     """The lower triangle of the last two dimensions; zeros above the diagonal with this number."""
+    check_matrices("tril", x)
     return np.tril(x, diagonal)
 
 
 @Operation
 def triu(x, *, diagonal=0):
     """The upper triangle of the last two dimensions; zeros below the diagonal with this number."""
+    check_matrices("triu", x)
     return np.triu(x, diagonal)
 
 
@@ -303,6 +311,8 @@ def movedim(x, source, destination):
         [normalize_dim(d, x.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))]
         for dims in (source, destination)
     )
+    if len({*source}) != len(source) or len({*destination}) != len(source) or len(source) != len(destination):
+        raise RuntimeError(f"movedim: expected each dimension once on both sides, got {source} and {destination}")
     order = [d for d in range(x.ndim) if d not in source]
     for to, which in sorted(zip(destination, source)):
         order.insert(to, which)
@@ -348,7 +358,8 @@ def index_add(x, dim, index, source, *, alpha=1):
 
 def index_fill(x, dim, index, value):
     """x with one number in the slices with these indices along dim."""
-    return setitem(x, value, index=(slice(None),) * normalize_dim(dim, x.ndim) + (array_of(index),))
+    where_to = np.unique(array_of(index))  # an index that occurs twice gives its value no second gradient
+    return setitem(x, value, index=(slice(None),) * normalize_dim(dim, x.ndim) + (where_to,))
 
 
 def take_along_dim(x, indices, dim=None):
@@ -427,6 +438,8 @@ def diag(x, diagonal_=0):
 
 def trace(x):
     """The sum of a matrix's diagonal."""
+    if x.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, got shape {x.shape}: use diagonal(...).sum(-1)")
     return total(diagonal(x))
 
 

@@ -8,7 +8,7 @@ __all__ = ['default_generator', 'Generator', 'manual_seed', 'random_source', 'ge
 import numpy as np
 
 from ._factories import make_tensor, new_shape
-from ._tensor import array_of, float32, float64, int64, uint8, wrap
+from ._tensor import Tensor, array_of, float32, float64, int64, uint8, wrap
 
 # %% ../solutions/01_tensor/01_tensor_random.ipynb #e20e9dc6
 class Generator:
@@ -107,11 +107,13 @@ def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False
     return make_tensor(random_source(generator).permutation(n), dtype, device, requires_grad)
 
 
-def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=float32, device=None, requires_grad=False):
+def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Random numbers from normal distributions with these means and standard deviations (numbers or tensors)."""
     if size is None:
         size = np.broadcast_shapes(np.shape(array_of(mean)), np.shape(array_of(std)))
-    with_std = randn(size, generator=generator).array * array_of(std) + array_of(mean)
+    if dtype is None:
+        dtype = next((x.dtype for x in (mean, std) if isinstance(x, Tensor)), float32)
+    with_std = randn(size, generator=generator, dtype=dtype).array * array_of(std) + array_of(mean)
     return make_tensor(np.asarray(with_std), dtype, device, requires_grad)
 
 # %% ../solutions/01_tensor/01_tensor_random.ipynb #d48861a0
@@ -148,6 +150,8 @@ def multinomial(weights, num_samples, replacement=False, *, generator=None):
             f"multinomial: expected weights as a float vector or matrix, got shape {weights.shape}, {weights.dtype}"
         )
     rows = weights.array.reshape(-1, weights.shape[-1]).astype("float64")
+    if num_samples <= 0:
+        raise RuntimeError(f"multinomial: expected at least one sample to draw, got {num_samples}: check num_samples")
     if (rows < 0).any() or not np.isfinite(rows).all() or (rows.sum(-1) <= 0).any():
         raise RuntimeError("multinomial: expected weights that are finite, not negative, and not all 0 in a row")
     if not replacement and num_samples > (rows > 0).sum(-1).min():

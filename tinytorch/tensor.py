@@ -196,6 +196,8 @@ def tensor(data, dtype=None, device=None, requires_grad=False):
     `tensor([1, 2])` is int64, `tensor([1.0, 2])` float32, `tensor([True])` bool. Ragged lists and text: ValueError.
     """
     if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
+        if any(isinstance(x, Tensor) and x.numel() != 1 for x in data):
+            raise ValueError("only tensors with one element can stand in a list for tensor(): use stack or cat")
         data = [x.tolist() if isinstance(x, Tensor) else x for x in data]
     array = data.array.copy() if isinstance(data, Tensor) else to_array(data)
     return make_tensor(array, dtype, device, requires_grad)
@@ -234,7 +236,8 @@ eq, ne = Operation(np.equal, name="eq", promotes=True), Operation(np.not_equal, 
 lt, le = Operation(np.less, name="lt", promotes=True), Operation(np.less_equal, name="le", promotes=True)
 gt, ge = Operation(np.greater, name="gt", promotes=True), Operation(np.greater_equal, name="ge", promotes=True)
 
-absolute, neg, square = Operation(np.absolute, name="abs"), Operation(np.negative, name="neg"), Operation(np.square)
+absolute, neg = Operation(np.absolute, name="abs"), Operation(np.negative, name="neg")
+square = Operation(lambda x: np.square(x) if x.dtype != bool_ else x.astype(int64), name="square")
 exp, log, sqrt, tanh = (Operation(f, floating=True) for f in (np.exp, np.log, np.sqrt, np.tanh))
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-6-solution
@@ -363,7 +366,10 @@ def unsqueeze(x, *, dim):
 @partial(Operation, view=True)
 def getitem(x, *, index):
     """x[index]: a view for numbers, slices, None and `...`; a copy for integer arrays and masks."""
-    return x[index[0]][index[1]] if type(index) is SplitIndex else x[index]
+    out = x[index[0]][index[1]] if type(index) is SplitIndex else x[index]
+    if not isinstance(out, np.generic):
+        return out
+    return x[(*index, ...) if type(index) is tuple else (index, ...)]  # one element, as a view and not as a number
 
 
 @Operation
@@ -494,7 +500,11 @@ def matmul(a, b):
 # %% ../solutions/01_tensor/01_tensor.ipynb #ea0166e1
 def narrow(x, dim, start, length):
     """The elements from start to start + length along dim (a view)."""
-    return getitem(x, index=(slice(None),) * normalize_dim(dim, x.ndim) + (slice(start, start + length),))
+    size = x.shape[normalize_dim(dim, x.ndim)]
+    begin = start + size if start < 0 else start
+    if not 0 <= begin <= begin + length <= size:
+        raise RuntimeError(f"narrow: {length} elements from {start} do not lie in dimension {dim} of shape {x.shape}")
+    return getitem(x, index=(slice(None),) * normalize_dim(dim, x.ndim) + (slice(begin, begin + length),))
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-11-solution
 @Operation

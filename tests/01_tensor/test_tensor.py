@@ -1,6 +1,7 @@
 """The twelve tasks of module 01, and what is given around them."""
 
 import copy
+import inspect
 import pickle
 import re
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinytorch._factories import full
-from tinytorch.random import Generator, randint, randn
+from tinytorch.random import Generator, multinomial, normal, randint, randn
 from tinytorch.tensor import (
     Operation,
     Tensor,
@@ -529,3 +530,81 @@ def test_only_floats_require_gradients():
     with refused(RuntimeError, match="float"):
         tensor([1, 2], requires_grad=True)
     assert uint8.name == "uint8"
+
+
+# what changes in silence, and what PyTorch refuses
+
+
+@pytest.mark.parametrize("symbol", ["**", "%", "//"])
+def test_augmented_operators_write_into_the_memory(symbol):
+    x = tensor([5.0, 7.0])
+    alias, view, expected = x, x[:1], eval(f"5.0 {symbol} 3")
+    names = {"x": x}
+    exec(f"x {symbol}= 3", names)
+    assert names["x"] is alias
+    assert view.tolist() == [expected]
+
+
+@pytest.mark.parametrize(("symbol", "expected"), [("&", 1), ("|", 7), ("^", 6)])
+def test_augmented_bit_operators_write_into_the_memory(symbol, expected):
+    x = tensor([5, 7])
+    view, names = x[:1], {"x": x}
+    exec(f"x {symbol}= 3", names)
+    assert names["x"] is x
+    assert view.tolist() == [expected]
+    assert eval(f"3 {symbol} tensor([5])", {"tensor": tensor}).tolist() == [expected]
+
+
+def test_an_element_is_a_view():
+    x = arange(4.0)
+    x[1].fill_(9)
+    for element in x:
+        element.add_(1)
+    y = x.reshape(2, 2)
+    y[1, 0].mul_(2)
+    y[1].select(0, 1).zero_()
+    assert x.tolist() == [1, 10, 6, 0]
+    assert x[0]._version is x._version
+
+
+def test_division_in_place_rounds_as_it_is_told():
+    assert tensor([-7.0, 7.0]).div_(2, rounding_mode="trunc").tolist() == [-3, 3]
+    assert tensor([-7.0, 7.0]).div_(2, rounding_mode="floor").tolist() == [-4, 3]
+    assert tensor([-7.0, 7.0]).div_(2).tolist() == [-3.5, 3.5]
+
+
+def test_normal_numbers_keep_the_dtype():
+    means = zeros(3, dtype=float64)
+    assert normal(means, 1.0).dtype == float64
+    drawn = zeros(3, dtype=float64).normal_().array
+    assert (drawn != drawn.astype("float32")).any(), "float64 numbers have more digits"
+
+
+def test_the_square_of_bools_is_whole():
+    assert tensor([True, False]).square().dtype == int64
+
+
+@pytest.mark.parametrize(
+    ("error", "call"),
+    [
+        (RuntimeError, lambda: zeros(2, 2, 2).trace()),
+        (RuntimeError, lambda: zeros(3).tril()),
+        (RuntimeError, lambda: zeros(3).triu()),
+        (RuntimeError, lambda: zeros(3).narrow(0, 1, -1)),
+        (RuntimeError, lambda: zeros(3).narrow(0, 1, 3)),
+        (RuntimeError, lambda: arange(0, -3, 2)),
+        (RuntimeError, lambda: zeros(2, 3).movedim((0, 0), (0, 1))),
+        (RuntimeError, lambda: multinomial(tensor([1.0, 1.0]), 0)),
+        (ValueError, lambda: tensor([tensor([1, 2]), tensor([3, 4])])),
+    ],
+)
+def test_what_pytorch_refuses_is_refused(error, call):
+    with refused(error):
+        call()
+
+
+def test_operations_show_their_signature():
+    assert str(inspect.signature(mean)) == "(x, *, dim=None, keepdim=False)"
+    assert str(inspect.signature(zeros(2).mean)) == "(*, dim=None, keepdim=False)"
+    assert str(inspect.signature(tensor(1.0).exp)) == "()"
+    assert list(inspect.signature(cat).parameters) == ["tensors", "dim"]

@@ -283,7 +283,7 @@ def test_a_handler_of_the_main_program_does_not_run_in_the_workers(tmp_path):
 
 
 # A program of its own imports the package that is tested, wherever that lies.
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(d.__file__).parents[1])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(d.__file__).parents[2])}
 PROGRAM = """
     import multiprocessing, os, sys, time
     import numpy as np

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..nn.layers import Module
-from ..operations import cat
+from ..tensor import cat
 from ..optim import Optimizer, ReduceLROnPlateau
 from ..random import default_generator
 from ..tensor import Tensor, tensor

@@ -208,3 +208,39 @@ def timed_and_captured_cells(work):
 def tests_at_the_end(work):
     tests = work.tests()
     work.cells[:] = [cell for cell in work.cells if cell not in tests] + tests[::-1]
+
+
+@unusual
+def errors_in_other_words(work):
+    """Each task that raises, with the words and numbers that its docstring states and no others of the reference's."""
+    for old, new in (
+        (
+            'f"ragged list: item 0 has shape {shapes[0]}, item {i} has shape {shape}; make them equal, "\n'
+            '                "e.g. by padding"',
+            'f"Oh: item 0 has shape {shapes[0]}, item {i} has shape {shape}"',
+        ),
+        ("raise error(f", "raise error(f'what?' or f"),
+        ("f\"shapes {', '.join(map(str, shapes))} do not broadcast: dimension -{k} has sizes \"", 'f"{shapes}: "'),
+        ('f"expected sizes whose product is {count}, at most one of them', 'f"{count}? {count} it should be, not'),
+        ('f"permute: expected each dimension of shape {x.shape} once, got {tuple(dims)}"', '"no"'),
+        ('f"split: expected sizes that add up to {length}, got {list(sizes)}"', 'f"{length}!"'),
+        (
+            'f"matmul: expected at least one dimension each, and the last size of the left to equal the second last "',
+            '""',
+        ),
+        (
+            'f"(or only) size of the right, got shapes {a.shape} and {b.shape}: transpose one?"',
+            'f"{a.shape} @ {b.shape}"',
+        ),
+        (
+            'f"expand: expected at least {x.ndim} dimensions, and the sizes of {x.shape} where they are not 1, got "',
+            '""',
+        ),
+        (
+            'f"matmul: expected one dtype, got {a.dtype} and {b.dtype}: convert one with .to(...)"',
+            'f"{a.dtype}/{b.dtype}"',
+        ),
+    ):
+        assert sum(old in cell["source"] for cell in work.solutions()) == 1, old
+        for cell in work.solutions():
+            cell["source"] = cell["source"].replace(old, new)
