@@ -10,9 +10,7 @@ import tinytorch as torch
 
 # %% ../solutions/01_tensor/01_tensor_out.ipynb #933a3ff6
 def write_out(name, result, out):
-    """The result written into `out` (or results into several), which is returned: its shape is adapted, its dtype
-    kept.
-    """
+    """The result written into `out` (or results into several), which is returned: shape adapted, dtype kept."""
     if isinstance(result, tuple):
         if len(result) != len(out):
             raise TypeError(f"{name}: expected {len(result)} tensors as out, got {len(out)}")

@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['float16', 'float32', 'float64', 'uint8', 'int8', 'int16', 'int32', 'int64', 'bool_', 'complex64', 'KIND', 'SCALARS',
            'functions', 'METHODS', 'Methods', 'CPU', 'grad_mode', 'new', 'silence', 'connect', 'find_function',
-           'Method', 'operator', 'conversion', 'device', 'Version', 'RemovableHandle', 'move', 'GradMode',
-           'apply_inplace', 'write_through', 'put_whole', 'AccessMixin', 'OperatorMixin', 'FunctionMixin',
+           'Method', 'operator', 'inplace_operator', 'conversion', 'device', 'Version', 'RemovableHandle', 'move',
+           'GradMode', 'apply_inplace', 'write_through', 'put_whole', 'AccessMixin', 'OperatorMixin', 'FunctionMixin',
            'MovementMixin', 'InPlaceMixin', 'DTypeMixin', 'GradientMixin', 'LayoutMixin', 'Tensor', 'wrap', 'array_of',
            'rebuilt', 'ValuesIndices']
 
@@ -81,6 +81,11 @@ def operator(name, reflected=False):
     return lambda self, other: find_function(name)(self, other)
 
 
+def inplace_operator(name):
+    """The method behind `a **= b`: the function's result, written into a's own memory."""
+    return lambda self, other: apply_inplace(find_function(name), self, other)
+
+
 def conversion(dtype):
     """The method that converts to one dtype, as in `x.double()`."""
     return lambda self: self.to(dtype)
@@ -99,7 +104,7 @@ METHODS = """
     nansum prod cumsum count_nonzero sort argsort topk unique bincount norm logsumexp allclose equal isclose matmul mm
     bmm mv dot outer addmm abs_=absolute neg_ exp_ log_ sqrt_ rsqrt_ square_ reciprocal_ sin_ cos_ tanh_ sigmoid_
     floor_ ceil_
-    round_ relu_ mul_ div_ pow_=power remainder_ masked_fill_ clamp_ clip_=clamp lerp_ addcmul_ addcdiv_ scatter_
+    round_ relu_ mul_ pow_=power remainder_ masked_fill_ clamp_ clip_=clamp lerp_ addcmul_ addcdiv_ scatter_
     scatter_add_ index_add_ index_fill_ tril_ triu_ logical_not_
 """.split()
 Methods = type("Methods", (), {"__slots__": (), **{name.partition("=")[0]: Method(name) for name in METHODS}})
@@ -202,7 +207,7 @@ def apply_inplace(operation, tensor, *others, **options):
         tensor.requires_grad, tensor.grad_fn = new.requires_grad, new.grad_fn
     elif name == "setitem":
         put(tensor.array, *(array_of(x) if isinstance(x, Tensor) else x for x in others), **options)
-    elif not write_through(operation, tensor.array, others):
+    elif options or not write_through(operation, tensor.array, others):
         put_whole(name, tensor.array, operation(wrap(tensor.array), *others, **options).array)
     tensor._version.count += 1
     return tensor
@@ -330,7 +335,11 @@ class OperatorMixin:
     __floordiv__, __rfloordiv__ = operator("floor_divide"), operator("floor_divide", reflected=True)
     __mod__, __rmod__ = operator("remainder"), operator("remainder", reflected=True)
     __lt__, __le__, __gt__, __ge__ = operator("lt"), operator("le"), operator("gt"), operator("ge")
-    __and__, __or__, __xor__ = operator("bitwise_and"), operator("bitwise_or"), operator("bitwise_xor")
+    __and__, __rand__ = operator("bitwise_and"), operator("bitwise_and", reflected=True)
+    __or__, __ror__ = operator("bitwise_or"), operator("bitwise_or", reflected=True)
+    __xor__, __rxor__ = operator("bitwise_xor"), operator("bitwise_xor", reflected=True)
+    __ipow__, __imod__, __ifloordiv__ = map(inplace_operator, ("power", "remainder", "floor_divide"))
+    __iand__, __ior__, __ixor__ = map(inplace_operator, ("bitwise_and", "bitwise_or", "bitwise_xor"))
     __hash__ = object.__hash__
 
     def __eq__(self, other):
@@ -493,6 +502,12 @@ class InPlaceMixin:
         """self -= alpha * other"""
         return apply_inplace(functions["sub"], self, other if alpha == 1 else other * alpha)
 
+    def div_(self, other, *, rounding_mode=None):
+        """self /= other, rounded towards zero ("trunc") or down ("floor") when that is wanted."""
+        if rounding_mode is None:
+            return apply_inplace(functions["div"], self, other)
+        return apply_inplace(find_function("divide"), self, other, rounding_mode=rounding_mode)
+
     def copy_(self, other):
         """Overwrite with the other's elements, cast and broadcast."""
         return apply_inplace(functions["setitem"], self, other, index=...)
@@ -507,7 +522,7 @@ class InPlaceMixin:
 
     def normal_(self, mean=0.0, std=1.0, *, generator=None):
         """Overwrite with normally distributed numbers."""
-        numbers = find_function("normal")(mean, std, self.shape, generator=generator)
+        numbers = find_function("normal")(mean, std, self.shape, generator=generator, dtype=self.dtype)
         return apply_inplace(functions["setitem"], self, numbers, index=...)
 
     def uniform_(self, a=0.0, b=1.0, *, generator=None):
@@ -656,6 +671,10 @@ class LayoutMixin:
     def dim(self):
         """How many dimensions there are."""
         return self.array.ndim
+
+    def nelement(self):
+        """How many elements there are."""
+        return self.array.size
 
     def numel(self):
         """How many elements there are."""

@@ -540,8 +540,9 @@ class RandomCrop:
     def __call__(self, image):
         places = [n + 2 * self.padding - self.size + 1 for n in image.shape[1:]]
         if min(places) < 1:
+            rows, columns = image.shape[1:]
             raise ValueError(
-                f"a crop of {self.size} x {self.size} needs an image larger than {list(image.shape[1:])} "
+                f"a crop of {self.size} x {self.size} needs a larger image than {rows} x {columns} "
                 f"with padding {self.padding}"
             )
         top, left = (int(default_generator.source().integers(n)) for n in places)
