@@ -113,7 +113,7 @@ class Bench:
     def task(self, name):
         """The row of a timed task, after its results were compared."""
         module = import_module(f"benchmarks.tasks.{name}")
-        workers = self.workers()
+        workers = self.workers(getattr(module, "frameworks", None))  # not all tasks are worth writing in NumPy by hand
         try:
             with tempfile.TemporaryDirectory() as folder:
                 for framework, worker in workers.items():

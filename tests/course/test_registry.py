@@ -74,7 +74,7 @@ def test_what_is_given_needs_nothing_that_its_module_builds(module):
 
 
 def test_every_test_folder_belongs_to_a_module_or_a_suite():
-    suites = {"integration", "parity", "grading", "course"}
+    suites = {"integration", "parity", "grading", "course", "programs"}
     folders = {
         path.name for path in (HOME / "tests").iterdir() if path.is_dir() and not path.name.startswith(("_", "."))
     }
