@@ -2,12 +2,12 @@
 
 # %% auto #0
 __all__ = ['cast', 'clone', 'add', 'mul', 'sub', 'div', 'power', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge',
-           'absolute', 'neg', 'square', 'exp', 'log', 'sqrt', 'tanh', 'shape_of', 'to_array', 'contiguous_strides',
-           'is_contiguous', 'promote_types', 'result_type', 'Operation', 'tensor', 'broadcast_shapes', 'sigmoid',
-           'where', 'masked_fill', 'strided', 'strides_of', 'infer_shape', 'permute', 'expand', 'reshape', 'transpose',
-           'unsqueeze', 'getitem', 'setitem', 'grid_of', 'gather', 'scattered_add', 'scatter_add', 'sum_over', 'total',
-           'argmax', 'mean', 'var', 'logsumexp', 'matmul', 'narrow', 'cat', 'stack', 'split', 'chunk', 'argsort',
-           'pick', 'sort', 'topk_indices', 'topk']
+           'absolute', 'neg', 'exp', 'log', 'sqrt', 'tanh', 'shape_of', 'to_array', 'contiguous_strides',
+           'is_contiguous', 'promote_types', 'result_type', 'Operation', 'tensor', 'broadcast_shapes', 'square',
+           'sigmoid', 'where', 'masked_fill', 'strided', 'strides_of', 'infer_shape', 'permute', 'expand', 'reshape',
+           'transpose', 'unsqueeze', 'getitem', 'setitem', 'grid_of', 'gather', 'scattered_add', 'scatter_add',
+           'sum_over', 'total', 'argmax', 'mean', 'var', 'logsumexp', 'matmul', 'narrow', 'cat', 'stack', 'split',
+           'chunk', 'argsort', 'pick', 'sort', 'topk_indices', 'topk']
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #6252fe66
 from functools import partial
@@ -237,8 +237,13 @@ lt, le = Operation(np.less, name="lt", promotes=True), Operation(np.less_equal, 
 gt, ge = Operation(np.greater, name="gt", promotes=True), Operation(np.greater_equal, name="ge", promotes=True)
 
 absolute, neg = Operation(np.absolute, name="abs"), Operation(np.negative, name="neg")
-square = Operation(lambda x: np.square(x) if x.dtype != bool_ else x.astype(int64), name="square")
 exp, log, sqrt, tanh = (Operation(f, floating=True) for f in (np.exp, np.log, np.sqrt, np.tanh))
+
+
+@Operation
+def square(x):
+    """x * x, element by element; of bools as int64."""
+    return np.square(x) if x.dtype != bool_ else x.astype(int64)
 
 # %% ../solutions/01_tensor/01_tensor.ipynb #01-6-solution
 @partial(Operation, floating=True)

@@ -69,9 +69,9 @@ def _compare_values(actual, expected, where, options, checks):
     """Two tensors, or two numbers."""
     if actual is None and expected is None:
         return
+    _compare_kinds(actual, expected, where, checks["allow_subclasses"])
     if (options["rtol"] is None) != (options["atol"] is None):
         raise ValueError(f"assert_close: give both or none of rtol={options['rtol']} and atol={options['atol']}")
-    _compare_kinds(actual, expected, where, checks["allow_subclasses"])
     if isinstance(actual, Tensor):
         _compare_properties(actual, expected, where, checks)
     elif checks["check_dtype"] and type(actual) is not type(expected):

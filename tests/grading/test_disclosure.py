@@ -62,5 +62,8 @@ def test_a_message_carries_no_solution_out(grader):  # noqa: F811
             small.solved(t1="def centre(x):\n    return oops(x)", t4=f"def median(xs):\n    {tell.format(start=start)}")
         )
         message = result["00.4"].message
-        fixed = ("Your code raised an error here.", "Your code raised ValueError.")  # where the whole run raised it, too
+        fixed = (
+            "Your code raised an error here.",
+            "Your code raised ValueError.",
+        )  # where the whole run raised it, too
         assert sum(map(message.count, fixed)) == 2 and "self.total" not in message

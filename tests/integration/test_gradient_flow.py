@@ -353,7 +353,7 @@ def moons(n=200, noise=0.1, seed=0):
 
 @pytest.mark.parametrize("name", ["ReLU", "Tanh", "GELU", "SiLU"])
 def test_training_separates_two_moons(name):
-    """In 300 steps the loss falls below 0.06, and at least 98 of 100 points are right."""
+    """In 600 steps the loss falls below 0.02, and at least 98 of 100 points are right."""
     points, side = moons()
     x, labels = tinytorch.tensor(points), tinytorch.tensor(side).unsqueeze(1)
     model = mlp(2, 24, 24, 2, activation=ACTIVATIONS[name])
@@ -361,8 +361,8 @@ def test_training_separates_two_moons(name):
     def loss():
         return -tinytorch.log_softmax(model(x), dim=1).gather(1, labels).mean()
 
-    losses = flow.descend(model.parameters(), loss, rate=0.7, steps=300)
-    assert losses[-1] < 0.06, f"the loss fell only from {losses[0]:.3f} to {losses[-1]:.3f}"
+    losses = flow.descend(model.parameters(), loss, rate=0.5, steps=600)
+    assert losses[-1] < 0.02, f"the loss fell only from {losses[0]:.3f} to {losses[-1]:.3f}"
     with tinytorch.no_grad():
         right = (model(x).argmax(1).numpy() == side).mean()
     assert right >= 0.98

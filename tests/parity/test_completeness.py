@@ -53,7 +53,7 @@ ELSEWHERE = {
     "test_losses.py": """mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy
         binary_cross_entropy_with_logits kl_div MSELoss L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss
         BCEWithLogitsLoss KLDivLoss""",
-    "test_more.py": "one_hot pad_sequence",
+    "test_more.py": "one_hot pad_sequence nelement",
     "test_convolutions.py": """conv1d conv2d conv_transpose1d conv_transpose2d unfold fold pad interpolate pixel_shuffle pixel_unshuffle
         max_pool1d max_pool2d avg_pool1d avg_pool2d lp_pool1d lp_pool2d adaptive_avg_pool1d adaptive_avg_pool2d
         adaptive_max_pool1d adaptive_max_pool2d dropout1d dropout2d instance_norm Conv1d Conv2d ConvTranspose1d ConvTranspose2d

@@ -14,6 +14,7 @@ CASES = {
     "padded": lambda t: t.nn.utils.rnn.pad_sequence([t.arange(3), t.arange(1), t.arange(2)]),
     "padded left": lambda t: t.nn.utils.rnn.pad_sequence([t.ones(3, 2), t.ones(1, 2)], True, -1.0, "left"),
     "padded rows of a tensor": lambda t: t.nn.utils.rnn.pad_sequence(t.ones(2, 3), batch_first=True),
+    "nelement": lambda t: t.tensor(t.ones(2, 3).nelement()),
 }
 REFUSED = {
     "float classes": lambda t: t.nn.functional.one_hot(t.tensor([1.0])),

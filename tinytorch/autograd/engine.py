@@ -142,7 +142,8 @@ def unpack(node):
     RuntimeError when it is None (freed by an earlier backward); the message contains "retain_graph=True", the way out.
     RuntimeError when the version of something saved is not what it was; the message contains the operation's name
         (`node.name`), the name of what has changed (from `node.row.names`), the version then and the version now.
-    Each pair in `node.versions` is (cell, its `count` at the time of recording).
+    Each pair in `node.versions` is (cell, its `count` at the time of recording). Shapes, which cannot change, may
+        stand in `node.saved` after the arrays: they have no pair.
     """
     ### BEGIN SOLUTION
     if node.saved is None:

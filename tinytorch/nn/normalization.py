@@ -206,9 +206,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     """
     check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if (running_mean is None) != (running_var is None):
-        raise ValueError("running_mean and running_var must be given together: pass both, or None for both")
+        raise ValueError("running_mean and running_var go together, got one of them: pass both, or None for both")
     if running_mean is None and not training:
-        raise RuntimeError("running_mean must be defined in evaluation mode: pass both statistics, or training=True")
+        raise RuntimeError("evaluation needs running_mean, got None: pass both statistics, or training=True")
     if training and not input.numel():  # an empty batch: nothing to normalise, and nothing to learn from
         return _affine(input, by_channel(weight, input.ndim), by_channel(bias, input.ndim))
     ### BEGIN SOLUTION

@@ -14,6 +14,7 @@ from ._convnd import pair
 from .conv import adaptive_ranges, max_pool, output_size, spread_windows, sum_windows, winners
 from .layers import Module
 from .padding import pad
+from ..operations import from_numpy
 from ..tensor import Operation, Tensor, cat
 
 # %% ../../solutions/09_convolutions/09_convolutions_pooling.ipynb #cbbdb753
@@ -66,7 +67,7 @@ def _max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_i
     out = _as_images(input, dimensions, pooled)
     if not return_indices:
         return out
-    return out, _as_images(input, dimensions, lambda images: Tensor(_winners(images.array, *found[1:])))
+    return out, _as_images(input, dimensions, lambda images: from_numpy(_winners(images.array, *found[1:])))
 
 
 def _winners(x, kernel, stride, padding, dilation):

@@ -123,7 +123,7 @@ def helpers_in_cells_of_their_own(work):
         def unpack(node):
             if node.saved is None:
                 second_time()
-            for i in range(len(node.saved)):
+            for i in range(len(node.versions)):
                 if (now := node.versions[i][0].count) != node.versions[i][1]:
                     complain(node.name, node.row.names[i], node.versions[i][1], now)
             return node.saved

@@ -242,7 +242,7 @@ def solutions_and_tests_change_their_ids(work, honest):
         solution["id"], test["id"] = test["id"], solution["id"]
 
 
-@hostile()
+@hostile(False)  # a file with these marks is never a submission, whatever else is in it
 def hidden_tests_of_ones_own(work, honest):
     hidden = "### BEGIN HIDDEN TESTS\ndef probe_matrix(rng):\n    return 1\nprobe_vector = probe_scale = probe_eps = probe_matrix\n"
     hidden += "probe_totals = probe_negative = probe_odd = probe_even = probe_matrix\n### END HIDDEN TESTS"
