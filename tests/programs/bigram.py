@@ -32,7 +32,7 @@ for k in range(100):
     xenc = F.one_hot(xs, num_classes=V).float()
     logits = xenc @ W
     counts = logits.exp()
-    probs = counts / counts.sum(1, keepdims=True)
+    probs = counts / counts.sum(1, keepdim=True)
     loss = -probs[torch.arange(num), ys].log().mean() + 0.001 * (W**2).mean()
     W.grad = None
     loss.backward()
