@@ -14,7 +14,7 @@ ROOT = HERE.parents[1]
 PROGRAMS = sorted(path for path in HERE.glob("*.py") if path.name != Path(__file__).name)
 NUMBER = re.compile(r"[-+]?\d+\.\d+(?:e[-+]?\d+)?|[-+]?\d+")
 
-pytestmark = [pytest.mark.parity, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7, 8)]
+pytestmark = [pytest.mark.parity, pytest.mark.modules(1, 2, 3, 4, 5, 6, 7, 8, 9)]
 
 
 def printed(*command, cwd=ROOT):
