@@ -25,6 +25,9 @@ MARK = re.compile(rf"(?m)^\s*#\s*{nb.KEEP_OUTPUT}\s*?(\n|\Z)")
 TOOLS = re.compile(r"(?m)^[ \t]*#[ ](?:fmt: (?:off|on)|noqa\b.*)[ \t]*\n|[ \t]*#[ ](?:fmt: skip|noqa\b[^\n]*)[ \t]*$")
 
 
+BEFORE_HIDDEN = re.compile(r"\n{2,}(?=### BEGIN HIDDEN TESTS)")
+
+
 def handout(notebook: dict, solutions_after: str = "") -> dict:
     """The students' form of a source notebook, still with its solutions and hidden tests."""
     tasks, cells = nb.tasks_of(notebook), []
@@ -46,6 +49,7 @@ def handout(notebook: dict, solutions_after: str = "") -> dict:
 def source_for_students(cell: dict, tasks: dict[str, nb.Task]) -> str:
     """A cell without the tools' marks; a check's first line says its task and points."""
     source, mark = TOOLS.sub("", MARK.sub("", nb.text(cell))), nb.task_of(cell)
+    source = BEFORE_HIDDEN.sub("\n", source)  # so that no blank lines are left behind what students see
     if mark and mark[1] == "test":
         return f"{heading(tasks[mark[0]])}\n{source}"
     return source

@@ -79,7 +79,9 @@ def next_help(course: Course, text: str, today: datetime.date | None = None) -> 
     found = kept(course, module)
     hints = found.get("hints", {}).get(task)
     if not hints:
-        known = ", ".join(found.get("hints", {})) or "none"
+        known = ", ".join(found.get("hints", {}))
+        if not known:
+            raise Mistake(f"There are no hints for module {module.nn}: its release has kept none.")
         raise Mistake(f"There are no hints for task {task}.", expected=f"a task that has some: {known}")
     steps = read_record(course).get(module.nn, {}).get("hints", {})
     before = steps.get(task, 0)

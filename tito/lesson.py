@@ -21,6 +21,8 @@ class Lesson:
         """A tick for a check that passed; a way on for one that failed."""
         for name in [name for name in self.shell.user_ns if name.startswith("@")]:
             del self.shell.user_ns[name]  # values of a check that was broken off
+        if way_on := missing_file(result.error_in_exec):
+            print(way_on)
         source = getattr(result.info, "raw_cell", None) or ""
         heading = HEADING.fullmatch(source.split("\n", 1)[0])
         if not heading:
@@ -50,6 +52,21 @@ class Lesson:
             print(hints_module().next_help(self.course(), line))
         except Mistake as mistake:
             print(mistake)
+
+
+def missing_file(error) -> str:
+    """What to do about the import of a file of the library that an earlier module has not made yet; "" for other errors."""
+    if not isinstance(error, ModuleNotFoundError) or not (error.name or "").startswith("tinytorch."):
+        return ""
+    from .registry import module_of
+
+    module = module_of(f"{error.name.replace('.', '/')}.py")
+    if module is None:
+        return ""
+    return (
+        f"{error.name} is built in module {module.nn}: finish it, then run tito export {module.nn}. "
+        f"To begin here without it: tito new FOLDER --from NN, with this module's number, brings what comes before."
+    )
 
 
 def hints_module():

@@ -110,7 +110,7 @@ def test_01_1_a_given_dtype_counts():
 
 @pytest.mark.parametrize(("data", "error"), [(["a"], ValueError), (None, RuntimeError), ([None], RuntimeError)])
 def test_01_1_what_is_no_number_is_refused(data, error):
-    with refused(error, match="numbers"):
+    with refused(error):
         to_array(data)
 
 

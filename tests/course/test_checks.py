@@ -13,6 +13,7 @@ import pytest
 
 from tito.checks import Rewriter, load_ipython_extension, rewrite
 from tito.course import HOME, Course
+from tito.lesson import missing_file
 from tito.running import environment, run_cells
 
 COURSE = Course.read(HOME)
@@ -323,3 +324,12 @@ def test_a_cell_is_ticked_or_points_to_a_hint(workspace, course, solve, tito):
     assert printed["01-1"] == "\u2713 Task 01.1: Twice (10 points)\n"
     assert printed["01-2"] == "Stuck? %hint 01.2 in a cell, or tito hint 01.2\n"
     assert printed[notebook.cells[-1].id].startswith("A question: What is asked?")
+
+
+def test_the_import_of_a_later_file_says_which_module_makes_it():
+    with pytest.raises(ModuleNotFoundError) as caught:
+        import tinytorch.deploy  # noqa: F401
+    assert missing_file(caught.value).startswith("tinytorch.deploy is built in module 22: finish it")
+    for name in ("numpy_of_ours", "tinytorch.nobody"):
+        assert missing_file(ModuleNotFoundError(f"No module named {name!r}", name=name)) == ""
+    assert missing_file(None) == missing_file(ValueError()) == ""

@@ -68,6 +68,12 @@ def test_students_see_no_mark_of_the_tools(module):
 
 
 @EACH
+def test_no_blank_lines_are_left_where_hidden_tests_were(module):
+    for cell in nb.code_cells(source_and_release(module)[1]):
+        assert nb.text(cell) == nb.text(cell).rstrip(), nb.text(cell)
+
+
+@EACH
 def test_what_a_cell_does_is_the_same(module):
     """The grader knows a submission's cells by their meaning."""
     from tito.notebooks.names import fingerprint
