@@ -2,20 +2,15 @@
 
 import numpy as np
 import pytest
+from mnist1d import data as published
 
 from tinytorch.datasets import mnist1d
 
-pytest.importorskip("scipy", reason="the published generator needs scipy")
 pytestmark = [pytest.mark.parity, pytest.mark.modules(9)]
 
 
-@pytest.fixture
-def published():
-    return pytest.importorskip("mnist1d.data")
-
-
 @pytest.mark.parametrize(("count", "seed"), [(5000, 42), (200, 0), (100, 7)])
-def test_gives_what_the_published_generator_gives(published, count, seed):
+def test_gives_what_the_published_generator_gives(count, seed):
     args = published.get_dataset_args()
     args.num_samples, args.seed = count, seed
     theirs = published.make_dataset(args)
