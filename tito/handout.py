@@ -23,9 +23,7 @@ from .running import ANSI
 
 MARK = re.compile(rf"(?m)^\s*#\s*{nb.KEEP_OUTPUT}\s*?(\n|\Z)")
 TOOLS = re.compile(r"(?m)^[ \t]*#[ ](?:fmt: (?:off|on)|noqa\b.*)[ \t]*\n|[ \t]*#[ ](?:fmt: skip|noqa\b[^\n]*)[ \t]*$")
-
-
-BEFORE_HIDDEN = re.compile(r"\n{2,}(?=### BEGIN HIDDEN TESTS)")
+BEFORE_HIDDEN = re.compile(rf"\n{{2,}}(?={nb.BEGIN_HIDDEN})")
 
 
 def handout(notebook: dict, solutions_after: str = "") -> dict:

@@ -55,8 +55,8 @@ class Lesson:
 
 
 def missing_file(error) -> str:
-    """What to do about the import of a file of the library that an earlier module has not made yet; "" for other errors."""
-    if not isinstance(error, ModuleNotFoundError) or not (error.name or "").startswith("tinytorch."):
+    """What to do when an imported file of the library has not been made by its module yet; "" for other errors."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     from .registry import module_of
 
@@ -65,7 +65,7 @@ def missing_file(error) -> str:
         return ""
     return (
         f"{error.name} is built in module {module.nn}: finish it, then run tito export {module.nn}. "
-        f"To begin here without it: tito new FOLDER --from NN, with this module's number, brings what comes before."
+        "To begin here without it: tito new FOLDER --from NN, with this module's number, brings what comes before."
     )
 
 

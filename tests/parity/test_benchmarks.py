@@ -27,7 +27,8 @@ def results(task, framework, t):
 def test_the_frameworks_agree(name):
     task = import_module(f"benchmarks.tasks.{name}")
     frameworks = {"numpy": None, "tinytorch": tinytorch, "torch": torch}
-    found = {name: results(task, name, frameworks[name]) for name in getattr(task, "frameworks", frameworks)}
+    named = getattr(task, "frameworks", frameworks)
+    found = {framework: results(task, framework, frameworks[framework]) for framework in named}
     agree(name, found)
     found["tinytorch"][0] = found["tinytorch"][0] * 1.001
     with pytest.raises(SystemExit, match=f"{name}: result 0 of tinytorch differs"):

@@ -1,4 +1,4 @@
-"""Three classifiers of real handwritten digits, trained by what the students built: DataLoader, AdamW, CrossEntropyLoss, Trainer."""
+"""Three classifiers of real handwritten digits, trained by the students' DataLoader, AdamW, CrossEntropyLoss, Trainer."""
 
 from __future__ import annotations
 

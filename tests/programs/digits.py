@@ -1,4 +1,4 @@
-"""A convolutional network reads handwritten digits: two convolutions, pooling, Adam, a schedule."""
+"""A multilayer perceptron or a CNN reads handwritten digits: DataLoader, Adam, a schedule, train and eval mode."""
 
 import argparse
 
@@ -11,9 +11,23 @@ from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
 
-class Net(nn.Module):
+class MLP(nn.Module):
     def __init__(self):
-        super(Net, self).__init__()
+        super(MLP, self).__init__()
+        self.fc1 = nn.Linear(64, 64)
+        self.fc2 = nn.Linear(64, 32)
+        self.fc3 = nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = torch.flatten(x, 1)
+        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc2(x))
+        return F.log_softmax(self.fc3(x), dim=1)
+
+
+class CNN(nn.Module):
+    def __init__(self):
+        super(CNN, self).__init__()
         self.conv1 = nn.Conv2d(1, 8, 3, 1, padding=1)
         self.conv2 = nn.Conv2d(8, 16, 3, 1)
         self.fc1 = nn.Linear(16 * 3 * 3, 32)
@@ -28,6 +42,9 @@ class Net(nn.Module):
         return F.log_softmax(self.fc2(x), dim=1)
 
 
+ARCHITECTURES = {"mlp": MLP, "cnn": CNN}
+
+
 def train(args, model, device, train_loader, optimizer, epoch):
     model.train()
     for batch_idx, (data, target) in enumerate(train_loader):
@@ -39,8 +56,6 @@ def train(args, model, device, train_loader, optimizer, epoch):
         optimizer.step()
         if batch_idx % args.log_interval == 0:
             print(f"epoch {epoch} [{batch_idx * len(data)}/{len(train_loader.dataset)}]  loss {loss.item():.6f}")
-        if args.dry_run:
-            break
 
 
 def test(model, device, test_loader):
@@ -58,13 +73,13 @@ def test(model, device, test_loader):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--arch", choices=sorted(ARCHITECTURES), default="mlp")
     parser.add_argument("--data", default="data/digits/digits.npz")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N")
     parser.add_argument("--epochs", type=int, default=3, metavar="N")
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--gamma", type=float, default=0.7)
     parser.add_argument("--no-cuda", action="store_true", default=False)
-    parser.add_argument("--dry-run", action="store_true", help="one batch an epoch, to see that it runs")
     parser.add_argument("--log-interval", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--init")
@@ -83,7 +98,7 @@ def main():
     train_loader = DataLoader(TensorDataset(images[:1440], labels[:1440]), batch_size=args.batch_size)
     test_loader = DataLoader(TensorDataset(images[1440:], labels[1440:]), batch_size=256)
 
-    model = Net().to(device)
+    model = ARCHITECTURES[args.arch]().to(device)
     if args.init:
         model.load_state_dict(torch.load(args.init, map_location=device))
     if args.save_init:
